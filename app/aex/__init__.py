@@ -1,0 +1,1 @@
+"""The Agent Exchange: ten services and the core and store that they share."""
