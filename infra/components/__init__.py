@@ -1,0 +1,1 @@
+"""Cloud-neutral parts of the platform. Nothing in here imports a cloud package (`infra.aws`, `infra.gcp`, `infra.local`)."""
