@@ -1,1 +1,1 @@
-"""Cloud-neutral parts of the platform. Nothing in here imports a cloud package (`infra.aws`, `infra.gcp`, `infra.local`)."""
+"""Cloud-neutral parts of the platform. Nothing in here imports `infra.aws`, `infra.gcp` or `infra.local`."""

@@ -51,7 +51,7 @@ class DutyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What is the same for every service of a stack. `duty_interval_seconds` is the pause between two rounds of a loop."""
+    """What is the same for every service of a stack. `duty_interval_seconds` is the pause between two rounds."""
 
     environment: str
     store: StoreType
@@ -65,7 +65,7 @@ class Common:
 def environment_of(
     catalog: Catalog, service: Service, common: Common, address: Callable[[Service], Value]
 ) -> dict[str, str | Value]:
-    """All plain variables of `service`, sorted by name; `address` gives the base URL of a callee, without a final slash.
+    """All plain variables of `service`, by name; `address` gives the base URL of a callee, without a final slash.
 
     Secrets are not among them (`secret_variables`), nor what only a platform knows: where its database is, and the
     service's own identity.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from infra.components.model import Service, Tier
 from infra.components.table import Catalog
 
+
 def edges(catalog: Catalog) -> tuple[tuple[str, str], ...]:
     """Every (caller, callee) pair between services, sorted."""
     return tuple(sorted((service.name, call.service) for service in catalog.services for call in service.calls))
@@ -48,7 +49,8 @@ def waves(catalog: Catalog) -> tuple[tuple[str, ...], ...]:
     """Groups that can be deployed one after the other, each group at once: every callee is in an earlier one."""
     depth = levels(catalog)
     return tuple(
-        tuple(name for name in deployment_order(catalog) if depth[name] == wave) for wave in range(max(depth.values()) + 1)
+        tuple(name for name in deployment_order(catalog) if depth[name] == wave)
+        for wave in range(max(depth.values()) + 1)
     )
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from infra.components.sizing import cloud_run_problem, fargate_problem
+
 NAME_PREFIX = "aex-"
 _SERVICE_NAME = re.compile(r"aex(-[a-z][a-z0-9]*)+")
 _CALLER_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -60,7 +62,7 @@ class Reach(StrEnum):
 class Size:
     """What one instance gets: Cloud Run in vCPU and MiB, Fargate in CPU units (1024 = one vCPU) and MB.
 
-    Whether the combination exists is a fact about the clouds and is checked in `sizing.py`.
+    Which combinations exist is a fact about the clouds: `sizing.py`.
     """
 
     gcp_cpu: int
@@ -80,8 +82,8 @@ class Scaling:
         """Refuse an empty range."""
         if not 0 <= self.minimum <= self.maximum or self.maximum < 1:
             raise CatalogError(
-                f"scaling range {self.minimum}..{self.maximum} is empty: use a minimum of 0 or more and a maximum of at least "
-                "1 that is not below the minimum"
+                f"scaling range {self.minimum}..{self.maximum} is empty: use a minimum of 0 or more and a maximum of at "
+                "least 1 that is not below the minimum"
             )
 
 
@@ -112,7 +114,7 @@ class SecretUse:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Work that a service does by itself: in a loop where instances live on, started by the scheduler where they sleep."""
+    """Work that a service does by itself: in a loop where instances live on, by the scheduler where they sleep."""
 
     name: str
     description: str
@@ -181,7 +183,7 @@ class Caller:
             problems.append("a caller without grants can call nothing: add a Grant or drop the caller")
         for route in (route for grant in self.grants for route in grant.routes):
             if not _ROUTE.fullmatch(route):
-                problems.append(f"route {route!r} is not of the form 'GET /path': write the method, one space and the path")
+                problems.append(f"route {route!r} is not of the form 'GET /path': write a method, a space and a path")
         refuse(self.name, problems)
 
 
@@ -202,8 +204,13 @@ def _entry_problems(service: Service) -> Iterator[str]:
         yield f"a service's name is {NAME_PREFIX!r} and lower-case words joined by hyphens, such as 'aex-bid-gateway'"
     if not 1024 <= service.port <= 65535:
         yield f"port {service.port} needs root or does not exist: choose one from 1024 to 65535"
-    if not 1 <= service.concurrency <= 1000:
-        yield f"concurrency {service.concurrency} is out of range: Cloud Run accepts 1 to 1000 requests at once"
+    size = service.size
+    for problem in (
+        fargate_problem(size.aws_cpu, size.aws_memory_mb),
+        cloud_run_problem(size.gcp_cpu, size.gcp_memory_mib, service.concurrency),
+    ):
+        if problem:
+            yield problem
     if not service.description.strip():
         yield "the description is empty: say in a few words what the service does"
     variables = [call.variable for call in service.calls] + [use.variable for use in service.secrets]

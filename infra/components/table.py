@@ -60,7 +60,7 @@ def _duplicate_problems(catalog: Catalog) -> Iterator[str]:
     owners: dict[int, str] = {}
     for service in catalog.services:
         if service.port in owners:
-            yield f"port {service.port} is used by {owners[service.port]} and {service.name}: give one of them a free port"
+            yield f"port {service.port} is used by {owners[service.port]} and {service.name}: give one a free port"
         owners.setdefault(service.port, service.name)
     collections: dict[str, str] = {}
     for service in catalog.services:
@@ -75,12 +75,13 @@ def _duplicate_problems(catalog: Catalog) -> Iterator[str]:
 
 def _reference_problems(catalog: Catalog) -> Iterator[str]:
     names = set(catalog.names)
+    remedy = f"use one of {', '.join(sorted(names))}"
     secrets = {secret.name for secret in catalog.secrets}
     used: set[str] = set()
     for service in catalog.services:
         for call in service.calls:
             if call.service not in names:
-                yield f"{service.name} calls {call.service!r}, which does not exist: use one of {', '.join(sorted(names))}"
+                yield f"{service.name} calls {call.service!r}, which does not exist: {remedy}"
         for use in service.secrets:
             used.add(use.secret)
             if use.secret not in secrets:
@@ -90,23 +91,23 @@ def _reference_problems(catalog: Catalog) -> Iterator[str]:
     for caller in catalog.callers:
         for grant in caller.grants:
             if not isinstance(grant.reach, Reach) and grant.reach not in names:
-                yield f"{caller.name} may call {grant.reach!r}, which does not exist: use one of {', '.join(sorted(names))}"
+                yield f"{caller.name} may call {grant.reach!r}, which does not exist: {remedy}"
 
 
 def _order_problems(catalog: Catalog) -> Iterator[str]:
     cycle = _cycle(catalog)
     if cycle:
         yield (
-            f"the calls {' -> '.join(cycle)} form a cycle, so nobody could be deployed first: let one side pull what it needs, "
-            "or pass it in the request"
+            f"the calls {' -> '.join(cycle)} form a cycle, so nobody could be deployed first: let one side pull what "
+            "it needs, or pass it in the request"
         )
     for service in catalog.services:
         for call in service.calls:
             callee = catalog.service(call.service)
             if callee.tier.rank > service.tier.rank:
                 yield (
-                    f"{service.name} ({service.tier}) calls {callee.name} ({callee.tier}), which is deployed in a later tier: "
-                    f"turn the call around, or move one of them (order: {', '.join(Tier)})"
+                    f"{service.name} ({service.tier}) calls {callee.name} ({callee.tier}), which is deployed in a later "
+                    f"tier: turn the call around, or move one of them (order: {', '.join(Tier)})"
                 )
 
 
