@@ -82,8 +82,8 @@ class Scaling:
         """Refuse an empty range."""
         if not 0 <= self.minimum <= self.maximum or self.maximum < 1:
             raise CatalogError(
-                f"scaling range {self.minimum}..{self.maximum} is empty: use a minimum of 0 or more and a maximum of at "
-                "least 1 that is not below the minimum"
+                f"scaling range {self.minimum}..{self.maximum} is empty: use a minimum of 0 or more and a maximum "
+                "of at least 1 that is not below the minimum"
             )
 
 

@@ -92,7 +92,7 @@ def physical_name(base: str, stack: str, kind: Kind) -> str:
 
 
 def shortened(text: str, limit: int, *, unique_by: str, force: bool = False) -> str:
-    """`text` if it fits into `limit`, else its beginning and a hash of `unique_by`; `force` adds the hash in any case."""
+    """`text` if it fits into `limit`, else its beginning and a hash of `unique_by`; with `force` always the latter."""
     if len(text) <= limit and not force:
         return text
     digest = hashlib.sha256(unique_by.encode()).hexdigest()[:_HASH_LENGTH]

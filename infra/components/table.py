@@ -106,8 +106,8 @@ def _order_problems(catalog: Catalog) -> Iterator[str]:
             callee = catalog.service(call.service)
             if callee.tier.rank > service.tier.rank:
                 yield (
-                    f"{service.name} ({service.tier}) calls {callee.name} ({callee.tier}), which is deployed in a later "
-                    f"tier: turn the call around, or move one of them (order: {', '.join(Tier)})"
+                    f"{service.name} ({service.tier}) calls {callee.name} ({callee.tier}), which is deployed in a "
+                    f"later tier: turn the call around, or move one of them (order: {', '.join(Tier)})"
                 )
 
 
