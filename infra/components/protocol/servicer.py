@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
@@ -26,30 +26,30 @@ from infra.components.protocol.values import (
     plain_properties,
 )
 
-_Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
-_Self = ParamSpec("_Self")
+_Arguments = ParamSpec("_Arguments")
 _Kind = provider_pb2.PropertyDiff
 
 
-def _readable(
-    call: Callable[[Servicer, _Request, grpc.ServicerContext], _Response],
-) -> Callable[[Servicer, _Request, grpc.ServicerContext], _Response]:
+def _readable(call: Callable[_Arguments, _Response]) -> Callable[_Arguments, _Response]:
     """A ProviderError reaches the user as its bare text, anything else as a defect with its traceback."""
 
     @wraps(call)
-    def guarded(self: Servicer, request: _Request, context: grpc.ServicerContext) -> _Response:
+    def guarded(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Response:
         try:
-            return call(self, request, context)
+            return call(*args, **kwargs)
         except ProviderError as error:
-            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            _abort(args, grpc.StatusCode.UNKNOWN, str(error))
         except Exception:
-            name = self.provider.name
-            context.abort(
-                grpc.StatusCode.INTERNAL, f"defect in the provider {name!r}; please report it\n{traceback.format_exc()}"
-            )
+            _abort(args, grpc.StatusCode.INTERNAL, f"defect in a provider; please report it\n{traceback.format_exc()}")
 
     return guarded
+
+
+def _abort(arguments: Iterable[object], code: grpc.StatusCode, text: str) -> NoReturn:
+    # gRPC calls every method with the request and its context.
+    context = next(argument for argument in arguments if isinstance(argument, grpc.ServicerContext))
+    context.abort(code, text)
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
@@ -106,7 +106,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Run one of the provider's functions."""
         result = self.provider.function(request.tok)(plain_properties(decode(request.args)))
         # `return` is a keyword of Python, so it cannot be written as an argument.
-        return provider_pb2.InvokeResponse(**{"return": encode(result)})
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(result))
+        return response
 
     @_readable
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:

@@ -42,10 +42,10 @@ class Secret:
         return "Secret(...)"
 
 
-Value: TypeAlias = "None | bool | int | float | str | Unknown | Secret | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | Unknown | Secret | list[Value] | dict[str, Value] | None"
 """What a property may be."""
 
-Plain: TypeAlias = "None | bool | int | float | str | Unknown | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | Unknown | list[Plain] | dict[str, Plain] | None"
 """A value whose secrets are unwrapped. UNKNOWN occurs in previews only."""
 
 Properties: TypeAlias = dict[str, Value]
@@ -91,7 +91,7 @@ def has_unknown(value: Value | Plain) -> bool:
 
 
 def mark_secrets(values: Mapping[str, Plain], like: Mapping[str, Value], secret_keys: frozenset[str]) -> Properties:
-    """`values` with secrets wrapped again: `secret_keys` as a whole, the rest wherever `like` has a secret in that place.
+    """`values` with secrets wrapped again: `secret_keys` as a whole, the rest wherever `like` has a secret.
 
     The engine does not carry secrecy from inputs to outputs for a provider that accepts secrets, so that a provider
     which forgets this writes its inputs in the clear into the state.
