@@ -1,0 +1,1 @@
+"""What all ten services share: settings, the app factory, errors, service identity, money, time, the outbox."""

@@ -1,0 +1,76 @@
+"""What is known about the request being served, for handlers, log lines and outgoing calls."""
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from aex.core.errors import forbidden
+
+GATEWAY = "aex-gateway"
+"""The one service that may speak for tenants: what it says in `X-Tenant-ID` is believed."""
+SCHEDULER = "aex-scheduler"
+"""The catalogued caller that runs duties where instances sleep."""
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
+_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request: its id, its trace, and who sent it."""
+
+    request_id: str
+    traceparent: str
+    service: str | None = None
+    """The calling service, verified; None when service auth is off or nothing was presented."""
+    tenant: str | None = None
+    """The tenant that the gateway vouches for."""
+    scopes: frozenset[str] = frozenset()
+    key_id: str | None = None
+    authorization: str | None = None
+    """The end caller's own `Authorization`, untouched."""
+
+    @property
+    def is_direct(self) -> bool:
+        """No tenant in the request: another service, or a direct call where service auth is off."""
+        return self.tenant is None
+
+    def may_act_for(self, tenant: str | None) -> bool:
+        """Whether this caller may see or change what belongs to `tenant`."""
+        return self.tenant is None or self.tenant == tenant or "operator" in self.scopes
+
+    def require_tenant(self, tenant: str | None, what: str) -> None:
+        """403 unless `may_act_for(tenant)`."""
+        if not self.may_act_for(tenant):
+            raise forbidden(f"{what} belongs to another tenant")
+
+
+current: ContextVar[RequestContext | None] = ContextVar("aex_request", default=None)
+"""The request being served by this task, if any; duties have none."""
+
+
+def request_id_from(header: str | None) -> str:
+    """The client's id when it is one that can go into logs and headers, else 32 hex digits (contract 2.3)."""
+    return header if header and _REQUEST_ID.match(header) else secrets.token_hex(16)
+
+
+def traceparent_from(header: str | None, sampled: bool) -> str:
+    """The W3C trace context to pass on: the caller's with a new parent id, or a new trace."""
+    if header and _TRACEPARENT.match(header):
+        return header
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if sampled else '00'}"
+
+
+def _caller(request: Request) -> RequestContext:
+    context: RequestContext = request.scope["aex"]
+    return context
+
+
+Caller = Annotated[RequestContext, Depends(_caller)]
+"""Route parameter: who calls."""
+
+__all__ = ["GATEWAY", "SCHEDULER", "Caller", "RequestContext", "current", "request_id_from", "traceparent_from"]

@@ -1,0 +1,96 @@
+"""Runs one service: uvicorn with uvloop, a keep-alive longer than a load balancer's idle time, a drain on SIGTERM."""
+
+import importlib
+import sys
+
+from pydantic import ValidationError
+
+from aex.core.runtime import Definition
+from aex.core.settings import Settings
+
+SERVICES = (
+    "gateway",
+    "work-publisher",
+    "bid-gateway",
+    "bid-evaluator",
+    "contract-engine",
+    "provider-registry",
+    "trust-broker",
+    "identity",
+    "settlement",
+    "telemetry",
+)
+"""The ten, in the order of their ports."""
+
+KEEP_ALIVE_SECONDS = 620
+"""Longer than the idle time of the load balancers in front (AWS ALB 60 s, Google's 600 s): the server must never be the
+one that closes a connection which the balancer is about to use."""
+
+
+def load_definition(service: str) -> Definition[Settings]:
+    """The definition of `service` (with or without `aex-`). Raises `LookupError` that lists the ten."""
+    short = service.removeprefix("aex-")
+    if short not in SERVICES:
+        raise LookupError(f"there is no service {service!r}; the ten are: {', '.join(SERVICES)}")
+    module = importlib.import_module(f"aex.{short.replace('-', '_')}.app")
+    definition: Definition[Settings] = module.DEFINITION
+    return definition
+
+
+def load_settings(definition: Definition[Settings]) -> Settings:
+    """The settings from the environment. Raises `ValueError`, one line a wrong variable."""
+    try:
+        return definition.settings_type()
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}: "
+            f"{str(problem['msg']).removeprefix('Value error, ')}"
+            for problem in error.errors()
+        ]
+        raise ValueError(f"{definition.name} cannot start:\n" + "\n".join(lines)) from None
+
+
+def serve(service: str) -> int:
+    """Runs `service` until SIGTERM or SIGINT; returns the process's exit code (2 for a mistake in the settings)."""
+    try:
+        definition = load_definition(service)
+        settings = load_settings(definition)
+    except (LookupError, ValueError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before there is a logger, and for a person
+        return 2
+    import uvloop
+
+    return uvloop.run(_run(definition, settings))
+
+
+async def _run(definition: Definition[Settings], settings: Settings) -> int:
+    # Imported here, so that a mistake in the settings is answered at once and `--help` costs nothing.
+    import uvicorn
+
+    from aex.core import logging, tracing
+    from aex.core.app import create_app
+    from aex.store import StoreError, open_store
+
+    logging.configure(settings, definition.name)
+    try:
+        app = create_app(definition, settings, store=await open_store(settings, definition.name))
+    except (StoreError, ValueError) as error:
+        print(f"{definition.name} cannot start: {error}", file=sys.stderr)  # noqa: T201 - for a person
+        return 2
+    config = uvicorn.Config(
+        tracing.traced(app, settings, definition.name),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+    await server.serve()
+    return 0 if server.started else 3
+
+
+__all__ = ["SERVICES", "load_definition", "load_settings", "serve"]
