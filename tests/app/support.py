@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
+from fastapi import FastAPI
+
 from aex.core.app import create_app
 from aex.core.peers import DEADLINE_SECONDS, Peer, Reply
 from aex.core.runtime import Definition, Runtime
 from aex.core.settings import Settings
 from aex.store import open_store
 from aex.store.port import JsonValue, Store
-from fastapi import FastAPI
 
 S = TypeVar("S", bound=Settings)
 

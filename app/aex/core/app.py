@@ -37,8 +37,8 @@ def create_app(
 ) -> FastAPI:
     """The service `definition` under `settings`, on `store` (see `aex.store.open_store`), which it closes at the end.
 
-    Tests may bring their own `peers` and `clock`; otherwise peers are called at the URLs in the settings. Raises `ValueError` naming the
-    variable when the settings contradict each other.
+    Tests may bring their own `peers` and `clock`; otherwise peers are called at the URLs in the settings. Raises
+    `ValueError` naming the variable when the settings contradict each other.
     """
     metrics = Metrics(definition.name)
     session = Session()
