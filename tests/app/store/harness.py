@@ -1,0 +1,68 @@
+"""The backends under test: how to get an empty store of each, and how to open it again.
+
+Owns the test collections. One harness is one empty database; `open` may be called several times.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from aex.store.declarations import Collection, parse
+from aex.store.open import open_store
+from aex.store.port import Store
+from tests.app.store.crashing import MemorySettings
+
+SERVICE = "tester"
+
+COLLECTIONS: Mapping[str, Collection] = parse("""
+[things]
+owner = "tester"
+queries = [
+    { equal = ["kind"], order = "rank" },
+    { equal = ["kind"], order = "-rank" },
+    { equal = ["kind", "flag"], order = "rank" },
+    { equal = [], order = "-rank" },
+    { equal = ["kind", "size"] },
+]
+
+[follow_ups]
+owner = "tester"
+queries = [{ equal = ["cause"] }]
+
+[counters]
+owner = "tester"
+
+[aging]
+owner = "tester"
+ttl = "expires_at"
+queries = [{ equal = ["kind"] }]
+
+[foreign]
+owner = "somebody-else"
+queries = [{ equal = ["kind"], order = "rank" }]
+""")
+
+
+class Harness(Protocol):
+    """One empty database of a backend."""
+
+    durable: bool
+    """Whether data outlives `close`."""
+
+    exclusive: bool
+    """Whether only one store may be open at a time."""
+
+    async def open(self) -> Store: ...
+
+
+class SqliteHarness:
+    """A database file in a folder of its own, or in memory."""
+
+    exclusive = True
+
+    def __init__(self, path: Path | None) -> None:
+        self.durable = path is not None
+        self.settings = MemorySettings(sqlite_path=str(path) if path else ":memory:")
+
+    async def open(self) -> Store:
+        return await open_store(self.settings, SERVICE, collections=COLLECTIONS)
