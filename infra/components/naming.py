@@ -57,9 +57,7 @@ class Kind(Enum):
     LOAD_BALANCER = Rule("load balancer", 32, r"(?!internal-)[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
     IAM_ROLE = Rule("IAM role", 64, r"[A-Za-z0-9+=,.@_-]+")
     IAM_POLICY = Rule("IAM policy", 128, r"[A-Za-z0-9+=,.@_-]+")
-    AWS_SECRET = Rule(
-        "Secrets Manager secret", 255, _LOOSE
-    )  # the limit is 512, but a random suffix and Google's limit leave 255
+    AWS_SECRET = Rule("Secrets Manager secret", 255, _LOOSE)  # AWS allows 512; one limit for both clouds
     ECR_REPOSITORY = Rule("ECR repository", 256, _PATH)
     ECS = Rule("ECS cluster, service or task family", 255, r"[A-Za-z0-9_-]+")
     LOG_GROUP = Rule("log group", 512, _LOOSE)
