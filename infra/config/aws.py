@@ -174,6 +174,9 @@ class AwsSettings(Section):
                     raise ValueError(f"{key} is of no use without a domain: set domain, or remove {key}")
         elif self.allow_http:
             raise ValueError("allowHttp is for a stack without a domain: remove allowHttp, or domain")
+        atlas = self.database.atlas_cidr
+        if atlas is not None and ipaddress.IPv4Network(atlas).overlaps(ipaddress.IPv4Network(self.network.cidr)):
+            raise ValueError(f"database.atlasCidr {atlas} overlaps network.cidr {self.network.cidr}: move one of them")
         if self.zone is not None and self.domain is not None and not f".{self.domain}".endswith(f".{self.zone}"):
             raise ValueError(f"domain {self.domain} is not in zone {self.zone}: set the zone that holds it")
         if self.log_retention_days not in _LOG_RETENTION_DAYS:

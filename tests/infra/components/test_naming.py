@@ -1,0 +1,88 @@
+"""Names: bare in production, with the stack elsewhere, never too long, never shared by two stacks."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.components.catalog import CATALOG
+from infra.components.naming import Kind, NameRefusedError, physical_name
+
+LONG = "dev-" + "a" * 35
+LONG_STACKS = (LONG + "1", LONG + "2")
+STACK_NAMES = st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)
+"""What Pulumi accepts as the name of a stack."""
+
+BASES = {
+    Kind.KMS_ALIAS: ["alias/aex-data", "alias/aex-state"],
+    Kind.ECR_REPOSITORY: [f"agent-exchange/{name}" for name in CATALOG.names],
+    Kind.LOG_GROUP: [f"/ecs/agent-exchange/{name}" for name in CATALOG.names],
+    Kind.VPC_CONNECTOR: ["aex-connector"],
+}
+
+
+def bases(kind: Kind) -> list[str]:
+    return BASES.get(kind, list(CATALOG.names))
+
+
+def test_production_carries_the_guides_bare_names() -> None:
+    assert physical_name("aex-gateway", "production", Kind.CLOUD_RUN) == "aex-gateway"
+    assert (
+        physical_name("agent-exchange/aex-gateway", "production", Kind.ECR_REPOSITORY) == "agent-exchange/aex-gateway"
+    )
+    assert (
+        physical_name("/ecs/agent-exchange/aex-gateway", "production", Kind.LOG_GROUP)
+        == "/ecs/agent-exchange/aex-gateway"
+    )
+
+
+def test_other_stacks_append_their_name() -> None:
+    assert physical_name("aex-jwt-secret", "staging", Kind.AWS_SECRET) == "aex-jwt-secret-staging"
+    assert physical_name("aex", "pr-12", Kind.ARTIFACT_REPOSITORY) == "aex-pr-12"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_two_long_stack_names_with_a_common_beginning_share_nothing(kind: Kind) -> None:
+    assert all(len(stack) == 40 for stack in LONG_STACKS)
+    names = [physical_name(base, stack, kind) for base in bases(kind) for stack in LONG_STACKS]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert len(name) <= kind.value.limit
+        assert re.fullmatch(kind.value.pattern, name)
+
+
+@given(stack=STACK_NAMES, kind=st.sampled_from(Kind))
+def test_every_stack_name_gives_valid_names(stack: str, kind: Kind) -> None:
+    for base in bases(kind):
+        name = physical_name(base, stack, kind)
+        assert len(name) <= kind.value.limit
+        assert re.fullmatch(kind.value.pattern, name)
+
+
+@given(stacks=st.lists(STACK_NAMES, min_size=2, max_size=2, unique=True), kind=st.sampled_from(Kind))
+def test_two_stacks_never_share_a_name(stacks: list[str], kind: Kind) -> None:
+    for base in bases(kind):
+        assert physical_name(base, stacks[0], kind) != physical_name(base, stacks[1], kind)
+
+
+def test_stacks_that_differ_only_in_refused_characters_share_nothing() -> None:
+    names = {
+        physical_name("aex-gateway", stack, Kind.CLOUD_RUN) for stack in ("dev-a.b", "dev-a_b", "dev-a-b", "DEV-A-B")
+    }
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize(
+    ("base", "kind"),
+    [
+        ("Gateway", Kind.CLOUD_RUN),
+        ("internal-aex", Kind.LOAD_BALANCER),
+        ("a" * 33, Kind.TARGET_GROUP),
+        ("sg-aex", Kind.SECURITY_GROUP),
+        ("alias/aws/aex", Kind.KMS_ALIAS),
+    ],
+)
+def test_a_base_that_no_stack_name_can_repair_is_refused(base: str, kind: Kind) -> None:
+    with pytest.raises(NameRefusedError, match=r"choose another base name"):
+        physical_name(base, "staging", kind)
