@@ -86,7 +86,7 @@ def settings_of(settings_type: type[S], **values: object) -> S:
         )
         for name, field in settings_type.model_fields.items()
     }
-    return settings_type(**{known[name]: value for name, value in merged.items() if name in known})
+    return settings_type.model_validate({known[name]: value for name, value in merged.items() if name in known})
 
 
 @asynccontextmanager

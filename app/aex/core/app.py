@@ -77,6 +77,8 @@ def create_app(
         middleware=[edge, *inner],
         redirect_slashes=False,
         strict_content_type=False,
+        # Traces by OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set; metrics and logs have their own ways out.
+        telemetry={"auto_configure": True, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.runtime = runtime
     app.add_exception_handler(HTTPException, _http_error)

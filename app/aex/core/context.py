@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from opentelemetry import trace
 
 from aex.core.errors import forbidden
 
@@ -58,11 +59,14 @@ def request_id_from(header: str | None) -> str:
     return header if header and _REQUEST_ID.match(header) else secrets.token_hex(16)
 
 
-def traceparent_from(header: str | None, sampled: bool) -> str:
-    """The W3C trace context to pass on: the caller's with a new parent id, or a new trace."""
+def traceparent_from(header: str | None) -> str:
+    """The W3C trace context to pass on: the span of this request, else the caller's, else a new one, unsampled."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     if header and _TRACEPARENT.match(header):
         return header
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if sampled else '00'}"
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
 def _caller(request: Request) -> RequestContext:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
+from aex.core.versions import secret_versions
+
 
 class Verdict(NamedTuple):
     """What comparing a key with a stored hash gave."""
@@ -25,14 +27,20 @@ class Pepper:
     """The secrets that key hashes are made with."""
 
     def __init__(self, configured: SecretStr | str) -> None:
-        text = configured.get_secret_value() if isinstance(configured, SecretStr) else configured
-        self._versions: dict[str, bytes] = {}
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            version, separator, secret = part.partition(":")
-            self._versions[version if separator else "1"] = (secret if separator else version).encode()
-        if not self._versions:
-            raise ValueError("API_KEY_SALT is empty: set it to at least 32 random characters")
+        secrets_of = secret_versions(configured, "API_KEY_SALT")
+        self._versions = {version: secret.encode() for version, secret in secrets_of.items()}
         self._newest = next(iter(self._versions))
+
+    @property
+    def newest(self) -> str:
+        """The version that new hashes are made with."""
+        return self._newest
+
+    def derive(self, version: str, *causes: str) -> str | None:
+        """64 hex digits that only who holds the pepper can compute from `causes`; None when `version` is gone."""
+        if version not in self._versions:
+            return None
+        return self._digest(version, "\x1f".join(("derived", *causes)))
 
     def hash(self, key: str) -> str:
         """`<version>$<64 hex digits>` with the newest pepper."""

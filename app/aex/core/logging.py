@@ -8,7 +8,7 @@ import logging.handlers
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
@@ -51,6 +51,16 @@ def _redact_values(_logger: object, _method: str, event: MutableMapping[str, obj
     return event
 
 
+class _StandardOutput:
+    """Whatever standard output is at the time of writing."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 class _RotatingOutput:
     """A text stream on a size-rotated file, so that structlog and the standard library share one file safely."""
 
@@ -70,7 +80,7 @@ class _RotatingOutput:
 def configure(settings: Settings, service: str) -> None:
     """Send every log line of this process, ours and the libraries', through one JSON formatter."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    output: TextIO | _RotatingOutput = _RotatingOutput(settings.log_file) if settings.log_file else sys.stdout
+    output = _RotatingOutput(settings.log_file) if settings.log_file else _StandardOutput()
 
     def add_service(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
         event["service"] = service

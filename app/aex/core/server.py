@@ -1,6 +1,7 @@
 """Runs one service: uvicorn with uvloop, a keep-alive longer than a load balancer's idle time, a drain on SIGTERM."""
 
 import importlib
+import os
 import sys
 
 from pydantic import ValidationError
@@ -67,18 +68,22 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
     # Imported here, so that a mistake in the settings is answered at once and `--help` costs nothing.
     import uvicorn
 
-    from aex.core import logging, tracing
+    from aex.core import logging
     from aex.core.app import create_app
     from aex.store import StoreError, open_store
 
     logging.configure(settings, definition.name)
+    # The SDK's own defaults would sample every trace and name every service `unknown_service`.
+    os.environ.setdefault("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    os.environ.setdefault("OTEL_TRACES_SAMPLER_ARG", str(settings.otel_traces_sampler_arg))
+    os.environ.setdefault("OTEL_SERVICE_NAME", definition.name)
     try:
         app = create_app(definition, settings, store=await open_store(settings, definition.name))
     except (StoreError, ValueError) as error:
         print(f"{definition.name} cannot start: {error}", file=sys.stderr)  # noqa: T201 - for a person
         return 2
     config = uvicorn.Config(
-        tracing.traced(app, settings, definition.name),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
