@@ -35,6 +35,7 @@ EDGES = {
     ("aex-contract-engine", "aex-bid-evaluator"),
     ("aex-contract-engine", "aex-settlement"),
     ("aex-contract-engine", "aex-trust-broker"),
+    ("aex-provider-registry", "aex-trust-broker"),
     ("aex-gateway", "aex-work-publisher"),
     ("aex-gateway", "aex-bid-gateway"),
     ("aex-gateway", "aex-bid-evaluator"),
