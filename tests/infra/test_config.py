@@ -1,6 +1,7 @@
 """The config of a stack: defaults of its environment, and an error with a remedy for everything that cannot be."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,11 +14,11 @@ PLACES = {"aws:region": "us-east-1", "gcp:region": "us-central1", "gcp:project":
 DIGEST = "sha256:" + "0" * 64
 
 
-def settings(stack: str, values: dict[str, object], **places: str) -> Settings:
+def settings(stack: str, values: Mapping[str, object], **places: str) -> Settings:
     return load({**PLACES, **places, **{f"agent-exchange:{key}": value for key, value in values.items()}}, stack)
 
 
-def refused(stack: str, values: dict[str, object], **places: str) -> str:
+def refused(stack: str, values: Mapping[str, object], **places: str) -> str:
     with pytest.raises(ConfigError) as caught:
         settings(stack, values, **places)
     assert f"Pulumi.{stack}.yaml" in str(caught.value)
@@ -143,7 +144,7 @@ def test_shapes_that_are_refused(values: dict[str, object], message: str) -> Non
 
 
 def test_every_problem_is_reported_at_once() -> None:
-    message = refused("local", {**LOCAL, "local": {"host": "192.168.1.5", "logLevel": "loud", "startTimeoutSeconds": 0}})
+    message = refused("local", {**LOCAL, "local": {"host": "192.168.1.5", "logLevel": "loud", "basePort": 0}})
     assert message.count("\n  - ") == 3
 
 
