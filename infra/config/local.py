@@ -41,12 +41,13 @@ class LocalSettings(Section):
     """Whether data survives `pulumi destroy`."""
     store_type: StoreType = StoreType.SQLITE
     mongo_uri: SecretStr | None = None
-    service_auth: ServiceAuth = ServiceAuth.TOKEN
+    service_auth: ServiceAuth = ServiceAuth.OFF
+    """Off by default, so that each service answers at its own port as upstream's do; token is what the clouds run."""
     log_level: LogLevel = LogLevel.INFO
     duty_interval_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
     start_timeout_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long one service may take from its start to a healthy answer."""
-    rate_limit_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    rate_limit_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1000
     """Requests per minute that the gateway lets one credential make."""
 
     @field_validator("host")
