@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aex.store.declarations import Collection, parse
 from aex.store.open import open_store
-from aex.store.port import Store
+from aex.store.port import Store, Stored
 from tests.app.store.crashing import MemorySettings
 
 SERVICE = "tester"
@@ -49,8 +49,8 @@ class Harness(Protocol):
     durable: bool
     """Whether data outlives `close`."""
 
-    exclusive: bool
-    """Whether only one store may be open at a time."""
+    examples: int
+    """How many examples a property test takes: a server answers more slowly than a file."""
 
     async def open(self) -> Store: ...
 
@@ -58,7 +58,7 @@ class Harness(Protocol):
 class SqliteHarness:
     """A database file in a folder of its own, or in memory."""
 
-    exclusive = True
+    examples = 150
 
     def __init__(self, path: Path | None) -> None:
         self.durable = path is not None
@@ -66,3 +66,9 @@ class SqliteHarness:
 
     async def open(self) -> Store:
         return await open_store(self.settings, SERVICE, collections=COLLECTIONS)
+
+
+async def read(store: Store, id: str, collection: str = "things") -> Stored:
+    found = await store.get(collection, id)
+    assert found is not None
+    return found
