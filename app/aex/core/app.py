@@ -65,6 +65,7 @@ def create_app(
         check=check_for(settings, definition.name),
         metrics=metrics,
         outside=definition.outside,
+        headers=definition.headers,
     )
     wrap = definition.wrap
     inner = [] if wrap is None else [Middleware(lambda app: wrap(app, runtime))]

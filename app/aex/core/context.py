@@ -3,7 +3,7 @@
 import re
 import secrets
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +13,8 @@ from aex.core.errors import forbidden
 
 GATEWAY = "aex-gateway"
 """The one service that may speak for tenants: what it says in `X-Tenant-ID` is believed."""
+FORWARDED_HEADER = "x-aex-forwarded"
+"""Marks a client's request that the gateway passes on, as against a call that the gateway makes for itself."""
 SCHEDULER = "aex-scheduler"
 """The catalogued caller that runs duties where instances sleep."""
 
@@ -34,15 +36,21 @@ class RequestContext:
     key_id: str | None = None
     authorization: str | None = None
     """The end caller's own `Authorization`, untouched."""
+    forwarded: bool = False
+    """A client's request that the gateway passed on; without a tenant, a client with only its own bearer token."""
+    answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+    """Headers that this request's answer carries whatever becomes of it."""
 
     @property
     def is_direct(self) -> bool:
-        """No tenant in the request: another service, or a direct call where service auth is off."""
-        return self.tenant is None
+        """Neither a tenant nor a client behind it: another service, or a direct call where service auth is off."""
+        return self.tenant is None and not self.forwarded
 
     def may_act_for(self, tenant: str | None) -> bool:
-        """Whether this caller may see or change what belongs to `tenant`."""
-        return self.tenant is None or self.tenant == tenant or "operator" in self.scopes
+        """Whether this caller may see or change what belongs to `tenant`; a client that is no tenant may for nobody."""
+        if self.tenant is None:
+            return not self.forwarded
+        return self.tenant == tenant or "operator" in self.scopes
 
     def require_tenant(self, tenant: str | None, what: str) -> None:
         """403 unless `may_act_for(tenant)`."""
@@ -77,4 +85,13 @@ def _caller(request: Request) -> RequestContext:
 Caller = Annotated[RequestContext, Depends(_caller)]
 """Route parameter: who calls."""
 
-__all__ = ["GATEWAY", "SCHEDULER", "Caller", "RequestContext", "current", "request_id_from", "traceparent_from"]
+__all__ = [
+    "FORWARDED_HEADER",
+    "GATEWAY",
+    "SCHEDULER",
+    "Caller",
+    "RequestContext",
+    "current",
+    "request_id_from",
+    "traceparent_from",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from aex.core.context import GATEWAY, RequestContext, current, request_id_from, traceparent_from
+from aex.core.context import FORWARDED_HEADER, GATEWAY, RequestContext, current, request_id_from, traceparent_from
 from aex.core.errors import ApiError, forbidden, unauthorized, unavailable
 from aex.core.logging import get_logger
 from aex.core.metrics import Metrics
@@ -18,6 +18,8 @@ from aex.core.settings import ServiceAuth, Settings
 from aex.store.port import BadCursor, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = get_logger(__name__)
@@ -25,18 +27,36 @@ log = get_logger(__name__)
 OPEN_PATHS = frozenset({"/health", "/ready", "/metrics", "/openapi.json", "/docs"})
 """Served without a service identity: probes and operators have none. The gateway forwards none of them."""
 
+CLIENT_GONE = 499
+"""What logs and metrics say when nothing was answered because nobody waits any more."""
+
+_FORWARDED = FORWARDED_HEADER.encode()
+_NOTHING: dict[str, object] = {}
+
 
 class Edge:
-    """Wraps a service's app. `outside` is True on the gateway only: there, no identity header is believed."""
+    """Wraps a service's app. `outside` is True on the gateway only: there, no identity header is believed.
+
+    `headers` go on every answer, errors included; a layer inside may add to them per request
+    (`RequestContext.answer_headers`) and to the log line (`scope["aex.log"]`).
+    """
 
     def __init__(
-        self, app: "ASGIApp", *, settings: Settings, check: Check, metrics: Metrics, outside: bool = False
+        self,
+        app: "ASGIApp",
+        *,
+        settings: Settings,
+        check: Check,
+        metrics: Metrics,
+        outside: bool = False,
+        headers: "Sequence[tuple[bytes, bytes]]" = (),
     ) -> None:
         self._app = app
         self._settings = settings
         self._check = check
         self._metrics = metrics
         self._outside = outside
+        self._headers = headers
         self._identity_required = settings.service_auth is not ServiceAuth.OFF and not outside
         self._in_flight = 0
 
@@ -47,12 +67,14 @@ class Edge:
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        # Bodies are JSON whatever the client calls them, as upstream (`curl -d` says it sends a form).
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+        if not self._outside:
+            # Bodies are JSON whatever the client calls them, as upstream (`curl -d` says it sends a form).
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
         context = self._context(headers)
         scope["aex"] = context
         token = current.set(context)
-        answer = _Answer(send, context.request_id)
+        context.answer_headers.extend(self._headers)
+        answer = _Answer(send, context)
         self._in_flight += 1
         try:
             self._admit(scope, headers, context)
@@ -62,7 +84,7 @@ class Edge:
             await self._fail(error, answer)
         finally:
             self._in_flight -= 1
-            self._record(scope, answer.status, time.perf_counter() - started)
+            self._record(scope, answer.status or CLIENT_GONE, time.perf_counter() - started)
             current.reset(token)
 
     def _context(self, headers: dict[bytes, bytes]) -> RequestContext:
@@ -94,7 +116,9 @@ class Edge:
             context.scopes = frozenset(headers.get(b"x-aex-scopes", b"").decode("latin-1").split())
             key_id = headers.get(b"x-aex-key-id")
             context.key_id = key_id.decode("latin-1") if key_id else None
-        if context.service == GATEWAY and path.startswith("/internal/"):
+            context.forwarded = _FORWARDED in headers
+        for_a_client = context.forwarded or (context.service == GATEWAY and context.tenant is not None)
+        if for_a_client and path.startswith("/internal/"):
             raise forbidden("the gateway does not call internal routes with a client's request", "caller_refused")
 
     async def _fail(self, error: Exception, answer: "_Answer") -> None:
@@ -119,15 +143,16 @@ class Edge:
             status=status,
             ms=round(seconds * 1000, 2),
             caller=scope["aex"].service,
+            **scope.get("aex.log", _NOTHING),
         )
 
 
 class _Answer:
     """What goes out: adds the request id, remembers the status."""
 
-    def __init__(self, send: "Send", request_id: str) -> None:
+    def __init__(self, send: "Send", context: RequestContext) -> None:
         self._send = send
-        self._request_id = request_id
+        self._context = context
         self.status = 0
 
     async def send(self, message: "Message") -> None:
@@ -135,12 +160,13 @@ class _Answer:
             self.status = message["status"]
             message["headers"] = [
                 *(pair for pair in message.get("headers", ()) if pair[0].lower() != b"x-request-id"),
-                (b"x-request-id", self._request_id.encode()),
+                (b"x-request-id", self._context.request_id.encode()),
+                *self._context.answer_headers,
             ]
         await self._send(message)
 
     async def error(self, problem: ApiError) -> None:
-        body = error_body(problem, self._request_id)
+        body = error_body(problem, self._context.request_id)
         await self.send(
             {
                 "type": "http.response.start",

@@ -1,6 +1,6 @@
 """What a service is made of, and what it is given when it runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -52,7 +52,8 @@ class Definition(Generic[S]):
     """One of the ten services.
 
     `calls` maps each callee to the settings field that holds its URL; `build` makes the routes; `wrap` may put an ASGI
-    layer before routing (the gateway's proxy); `outside` is True where clients of the exchange arrive.
+    layer before routing (the gateway's proxy); `outside` is True where clients of the exchange arrive; `headers` go on
+    every answer.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Definition(Generic[S]):
     calls: Mapping[str, str] = field(default_factory=dict[str, str])
     wrap: "Callable[[ASGIApp, Runtime[S]], ASGIApp] | None" = None
     outside: bool = False
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 __all__ = ["Definition", "Runtime"]

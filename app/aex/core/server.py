@@ -89,6 +89,7 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who the client is, the gateway decides; nobody else asks
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
         lifespan="on",
