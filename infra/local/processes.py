@@ -31,7 +31,7 @@ _POLL_SECONDS = (0.02, 0.25)
 
 
 _MORE_PORTS = "pulumi config set --path agent-exchange:local.basePort 18080"
-_MORE_TIME = "pulumi config set --path agent-exchange:local.startTimeout 120"
+_MORE_TIME = "pulumi config set --path agent-exchange:local.startTimeoutSeconds 120"
 _NO_VENV = "Run `make setup` if its virtual environment is missing."
 
 

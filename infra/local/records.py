@@ -1,8 +1,8 @@
 """One small file per background process, written before the process starts: what the next `up` goes by.
 
 The engine's state is written after a process has started; Ctrl-C, a closed terminal or a power cut in between would
-leave a process that the state does not know. The record does. It names the file that it was written to, so that a
-copied or moved checkout never takes another one's processes for its own.
+leave a process that the state does not know. The record does. It names the checkout that wrote it, so that a copied
+one (state included) never takes the original's processes for its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import cast
 
 from infra.local.identity import Identity
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The checkout that this code runs from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def load(folder: Path, name: str) -> Record | None:
     path = record_path(folder, name)
     try:
         raw = cast("dict[str, object]", json.loads(path.read_text()))
-        if raw["owner"] != str(path.resolve()):
+        if raw["owner"] != _owner(path):
             return None
         service = raw["service"]
         return Record(str(raw["fingerprint"]), _identity(raw["pump"]), _identity(service) if service else None)
@@ -52,7 +55,7 @@ def save(folder: Path, name: str, record: Record) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".tmp")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"owner": str(path.resolve()), **asdict(record)}, file, indent=1)
+        json.dump({"owner": _owner(path), **asdict(record)}, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
@@ -61,6 +64,11 @@ def save(folder: Path, name: str, record: Record) -> None:
 def forget(folder: Path, name: str) -> None:
     """Remove the record of a process that is gone."""
     record_path(folder, name).unlink(missing_ok=True)
+
+
+def _owner(path: Path) -> list[str]:
+    # Both: a folder may be copied, and a copied checkout's state still names the original's folder.
+    return [str(CHECKOUT), str(path.resolve())]
 
 
 def _identity(raw: object) -> Identity:

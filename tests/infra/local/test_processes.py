@@ -104,7 +104,7 @@ class TestStart:
     @pytest.mark.parametrize("mode", ["idle", "unhealthy"])
     def test_a_start_that_takes_too_long_is_undone(self, make_spec: MakeSpec, mode: str):
         spec = make_spec(mode, start_timeout=1.0)
-        with pytest.raises(ProcessError, match=r"not healthy within 1 s(.|\n)*startTimeout"):
+        with pytest.raises(ProcessError, match=r"not healthy within 1 s(.|\n)*startTimeoutSeconds"):
             processes.ensure(spec)
         assert_nothing_left(spec)
 
@@ -262,6 +262,18 @@ class TestStop:
         processes.stop(copy, spec.name, 1)
         assert not processes.running(copy, spec.name, service)
         assert alive(service)
+
+    def test_a_copied_checkout_whose_state_names_the_original_folder_leaves_it_alone_too(
+        self, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        spec = make_spec()
+        service = processes.ensure(spec)
+        with monkeypatch.context() as patch:
+            patch.setattr(records, "CHECKOUT", tmp_path)
+            processes.stop(spec.folder, spec.name, 1)
+            with pytest.raises(ProcessError, match="listens there"):
+                processes.ensure(spec)
+        assert processes.running(spec.folder, spec.name, service)
 
     def test_an_unreadable_record_is_no_record(self, make_spec: MakeSpec):
         spec = make_spec()
