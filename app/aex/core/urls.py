@@ -7,12 +7,18 @@ name can point at a private address later (SSRF by DNS rebinding).
 import ipaddress
 from urllib.parse import urlsplit
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 def is_public_address(text: str) -> bool:
     """Whether an IP address is one on the public internet (no loopback, link-local, private, multicast, reserved)."""
     address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    if isinstance(address, ipaddress.IPv6Address):
+        # Forms that carry an IPv4 address, to which a translator on the way would connect.
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        address = inner or address
     return address.is_global and not address.is_multicast
 
 
@@ -39,6 +45,9 @@ def check_url(url: str, *, relaxed: bool) -> str:
         raise ValueError("missing host")
     if parts.username or parts.password:
         raise ValueError("must not carry a user name or password")
+    if not host.isascii():
+        # HTTP clients map such hosts before they connect: an ideographic full stop becomes a dot.
+        raise ValueError("host must be written in ASCII: use the xn-- form of an international name")
     if not relaxed:
         _check_host(host)
     return url

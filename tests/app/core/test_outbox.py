@@ -141,3 +141,35 @@ async def test_effects_attached_later_join_those_that_wait(outbox: Outbox, recei
     doc = outbox.attach(outbox.attach({"a": 1}, Effect("tell", {"what": "x"})), Effect("tell", {"what": "y"}))
     await outbox.deliver(await store.insert("things", "t", doc))
     assert sorted(map(str, receiver.got)) == ["x", "y"] and without_outbox(doc) == {"a": 1}
+
+
+async def test_a_delivery_that_comes_late_does_not_remove_a_later_effect(
+    outbox: Outbox, store: Store, receiver: Receiver
+) -> None:
+    stored = await store.insert("things", "t", outbox.attach({"a": 1}, Effect("tell", {"what": "x"})))
+    receiver.delay = 0.05
+    slow = asyncio.create_task(outbox.deliver(stored))
+    await asyncio.sleep(0.01)
+    receiver.delay = 0
+    cleared = await outbox.deliver(stored)
+    await store.replace(cleared, outbox.attach(cleared.doc, Effect("tell", {"what": "later"})), collection="things")
+    after = await slow
+    assert "later" in str(after.doc["outbox"])
+
+
+async def test_what_follows_an_effect_is_committed_with_its_removal(store: Store, clock: TestClock) -> None:
+    got: list[JsonValue] = []
+
+    async def first(payload: dict[str, JsonValue]) -> list[Effect]:
+        return [Effect("last", payload), Effect("last", {"what": "in a minute"}, delay_seconds=60)]
+
+    async def last(payload: dict[str, JsonValue]) -> None:
+        got.append(payload["what"])
+
+    outbox = Outbox(store, "things", clock, {"first": first, "last": last})
+    stored = await outbox.deliver(await store.insert("things", "t", outbox.attach({}, Effect("first", {"what": "x"}))))
+    assert got == [] and stored.doc["outbox_next_at"] == "2026-11-24T12:00:00.000000Z"
+    assert await outbox.sweep() == 1 and got == ["x"]
+    assert await outbox.sweep() == 0, "the delayed one waits"
+    clock.advance(60)
+    assert await outbox.sweep() == 1 and got == ["x", "in a minute"]

@@ -23,6 +23,8 @@ INSIDE = [
     "https://0x7f.1",
     "https://127.1",
     "https://224.0.0.1",
+    "https://[64:ff9b::7f00:1]",
+    "https://[2002:7f00:1::]",
 ]
 
 
@@ -80,3 +82,12 @@ async def test_names_are_checked_again_when_they_resolve(
         with pytest.raises(OSError, match="public addresses only"):
             await resolver.resolve("agents.example.com", 443)
     await resolver.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0\u30021/x", "https://127.0.0.1\u3002/x", "https://b\u00fccher.example"]
+)
+@pytest.mark.parametrize("relaxed", [True, False])
+def test_hosts_that_a_client_would_map_to_others_are_refused(url: str, relaxed: bool) -> None:
+    with pytest.raises(ValueError, match="ASCII"):
+        check_url(url, relaxed=relaxed)
