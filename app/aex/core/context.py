@@ -15,7 +15,7 @@ GATEWAY = "aex-gateway"
 """The one service that may speak for tenants: what it says in `X-Tenant-ID` is believed."""
 FORWARDED_HEADER = "x-aex-forwarded"
 """Marks a client's request that the gateway passes on, as against a call that the gateway makes for itself."""
-SCHEDULER = "aex-scheduler"
+SCHEDULER = "scheduler"
 """The catalogued caller that runs duties where instances sleep."""
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
