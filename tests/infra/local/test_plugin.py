@@ -151,7 +151,7 @@ class TestSecrets:
         rotated = kind.create(Context(), {**inputs, "rotation": 2}).outputs["value"]
         assert rotated != first
         (tmp_path / "s" / "x.json").write_text("garbage")
-        assert kind.create(Context(), {**inputs, "rotation": 2}).outputs["value"] not in {first, rotated}
+        assert kind.create(Context(), {**inputs, "rotation": 2}).outputs["value"] not in [first, rotated]
 
     def test_a_higher_rotation_replaces(self, tmp_path: Path):
         kind = SecretKind()
