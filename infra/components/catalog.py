@@ -89,11 +89,8 @@ _SETTLEMENT: Final = Service(
     tier=Tier.CORE,
     description="Financial transactions",
     size=_STANDARD,
-    collections=("executions", "ledger", "balances", "transactions"),
-    duties=(
-        Duty("outbox", "write what an interrupted settlement left unwritten"),
-        Duty("balances", "fold new ledger entries into the balances"),
-    ),
+    collections=("ledger", "balances"),
+    duties=(Duty("balances", "fold new ledger entries into the balances"),),
 )
 
 _WORK_PUBLISHER: Final = Service(

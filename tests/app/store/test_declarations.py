@@ -22,7 +22,7 @@ OWNERS = {
     "aex-provider-registry": {"providers", "subscriptions", "agent_cards", "skill_index"},
     "aex-trust-broker": {"trust_records", "contract_outcomes"},
     "aex-identity": {"tenants", "api_keys"},
-    "aex-settlement": {"executions", "ledger", "balances", "transactions"},
+    "aex-settlement": {"ledger", "balances"},
     "aex-telemetry": {"telemetry_logs", "telemetry_metrics", "telemetry_spans", "telemetry_totals"},
 }
 

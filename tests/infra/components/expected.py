@@ -77,6 +77,7 @@ WITH_DUTIES = {
     "aex-telemetry",
 }
 
+# The guide also has `transactions`: here a financial transaction is its ledger entry, one document, one write.
 GUIDE_COLLECTIONS = {
     "work_specs",
     "bids",
@@ -87,6 +88,5 @@ GUIDE_COLLECTIONS = {
     "api_keys",
     "trust_records",
     "balances",
-    "transactions",
     "ledger",
 }

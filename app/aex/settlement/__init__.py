@@ -1,0 +1,1 @@
+"""aex-settlement: the ledger, the balances that follow from it, and the executions that are billed."""
