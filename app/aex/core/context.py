@@ -57,6 +57,11 @@ class RequestContext:
         if not self.may_act_for(tenant):
             raise forbidden(f"{what} belongs to another tenant")
 
+    def require_service(self, *names: str) -> None:
+        """403 unless the caller is one of the services `names`; nobody is known where service auth is off."""
+        if self.service is not None and self.service not in names:
+            raise forbidden(f"only {' and '.join(names)} may call this", "caller_refused")
+
 
 current: ContextVar[RequestContext | None] = ContextVar("aex_request", default=None)
 """The request being served by this task, if any; duties have none."""
