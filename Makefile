@@ -1,0 +1,69 @@
+# Agent Exchange Platform. Each target is one command; `make` alone lists them.
+STACK ?= local
+PYTHON ?= python3
+ARGS ?=
+
+PLATFORM := .venv/bin/python
+ON_STACK := $(PYTHON) -m tools.stack
+# The engine and the local stack's settings, for commands that call `pulumi` themselves.
+WITH_ENGINE := eval "$$($(ON_STACK) env --stack $(STACK))" &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "; print "Agent Exchange Platform\n"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSTACK=<name> chooses another stack than local; ARGS="..." is passed on to pulumi or pytest.\n'
+
+##@ The exchange
+up: setup ## Set up and start the whole exchange on this machine (STACK=... deploys another stack)
+	@$(ON_STACK) up --stack $(STACK) $(ARGS)
+
+demo: setup ## Run one whole trade through the gateway and tell it
+	@$(WITH_ENGINE) $(PLATFORM) -m infra.ops.demo --stack $(STACK) $(ARGS)
+
+key: setup ## Print the operator's API key
+	@$(ON_STACK) key --stack $(STACK)
+
+logs: ## Follow the logs of the ten services
+	@tail -n 20 -F .aex/$(STACK)/logs/*.log
+
+preview: setup ## Show what `make up` would change
+	@$(ON_STACK) preview --stack $(STACK) $(ARGS)
+
+refresh: setup ## Compare the stack with what really runs
+	@$(ON_STACK) refresh --stack $(STACK) $(ARGS)
+
+destroy: setup ## Stop and remove everything in the stack
+	@$(ON_STACK) destroy --stack $(STACK) $(ARGS)
+
+env: ## Print the settings for calling pulumi yourself: eval "$(make -s env)"
+	@$(ON_STACK) env --stack $(STACK)
+
+##@ Development
+setup: ## Install the locked environments and the engine; does nothing when they are there
+	@$(PYTHON) -m tools.setup
+
+test: ## Set up, then check format, lint, imports and types, and run the tests
+	@$(PYTHON) -m tools.check -- $(ARGS)
+
+test-fast: ## The same without tests that run the engine or start processes
+	@$(PYTHON) -m tools.check --fast -- $(ARGS)
+
+test-deep: ## The same with the longer sweeps
+	@$(PYTHON) -m tools.check --deep -- $(ARGS)
+
+format: setup ## Format the code and fix what can be fixed
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+lint: setup ## Check style and the directions of imports
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/lint-imports
+
+typecheck: setup ## Check types strictly
+	@.venv/bin/basedpyright
+
+clean: ## Remove environments and caches; state, data and logs stay
+	@rm -rf .venv app/.venv .aex/bin .aex/stamps .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
