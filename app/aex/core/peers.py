@@ -126,8 +126,10 @@ class Circuit:
 class Session:
     """The process's one HTTP client, made when first used so that start-up does not pay for it."""
 
-    def __init__(self, *, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, *, resolver: AbstractResolver | None = None, limit: int = 256) -> None:
+        """`limit`: connections open at once; `resolver`: see `resolver.py`."""
         self._resolver = resolver
+        self._limit = limit
         self._client: aiohttp.ClientSession | None = None
 
     @property
@@ -135,7 +137,7 @@ class Session:
         """Connections are kept 20 s, shorter than any of our servers keeps them, so a kept one is never stale."""
         if self._client is None or self._client.closed:
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=20, resolver=self._resolver),
+                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=20, resolver=self._resolver),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
