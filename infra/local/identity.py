@@ -18,6 +18,7 @@ import psutil
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POLL_SECONDS = 0.02
+_EXEC_POLLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,14 @@ def identify(pid: int) -> Identity | None:
     """The identity of the process that has this pid now; None if there is none or it only waits to be reaped."""
     try:
         process = psutil.Process(pid)
-        with process.oneshot():
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
+        started = _started(process)
+        command = tuple(process.cmdline())
+        for _ in range(_EXEC_POLLS):
+            # In the middle of an exec, a process has no command line for a moment; a zombie never has one again.
+            if command or process.status() == psutil.STATUS_ZOMBIE:
+                break
+            time.sleep(_POLL_SECONDS)
             command = tuple(process.cmdline())
-            started = _started(process)
     except (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError):
         # Somebody else's process: whatever it is, it is not one of ours.
         return None
