@@ -55,7 +55,9 @@ def _project_values(values: Mapping[str, object], stack: str) -> dict[str, Tree]
         raise ConfigError(
             stack, [f"{NAMESPACE}:{key}: there is no such key; {did_you_mean(key, KEYS)}" for key in unknown]
         )
-    return {key: _decoded(value) for key, value in own.items()}
+    decoded = {key: _decoded(value) for key, value in own.items()}
+    # Pulumi.yaml declares empty defaults, which say that the stack does not set the key.
+    return {key: value for key, value in decoded.items() if value not in ("", {}, [])}
 
 
 def _decoded(value: object) -> Tree:

@@ -24,9 +24,6 @@ def problems_of(settings: Settings) -> Iterator[str]:
 def _clouds(settings: Settings) -> Iterator[tuple[str, str]]:
     key = f"{NAMESPACE}:clouds"
     clouds = settings.clouds
-    if not clouds:
-        yield key, "names no place: set it to [local], [aws], [gcp] or [gcp, aws]"
-        return
     if len(set(clouds)) != len(clouds):
         yield key, "a cloud is named twice: name it once"
     if Cloud.LOCAL in clouds and len(set(clouds)) > 1:

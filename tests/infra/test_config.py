@@ -166,7 +166,7 @@ def test_other_namespaces_are_left_alone() -> None:
     [
         ("local", {}, "agent-exchange:clouds is missing: set it to [local]"),
         ("staging", {}, "agent-exchange:clouds is missing: set it to [aws], [gcp] or [gcp, aws]"),
-        ("staging", {"clouds": []}, "agent-exchange:clouds: names no place"),
+        ("staging", {"clouds": []}, "agent-exchange:clouds is missing"),
         ("staging", {"clouds": ["aws", "aws"]}, "a cloud is named twice"),
         ("local", {"clouds": ["local", "aws"]}, "this machine cannot be mixed with a cloud"),
         ("production", {"clouds": ["local"]}, "[local] does not go with environment production"),

@@ -1,5 +1,6 @@
 """The project file and the stack files that come with it: every key is described, every file can be used."""
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -49,6 +50,14 @@ def test_every_key_of_an_object_is_described(key: str) -> None:
     for model in models(Settings.model_fields[key].annotation):
         missing = {name for name in keys_below(model) if name not in declaration["description"]}
         assert not missing, f"Pulumi.yaml does not describe {missing} of {key}"
+
+
+def test_declared_defaults_mean_that_a_key_is_not_set() -> None:
+    # Without a default Pulumi refuses every stack that does not set the key.
+    defaults = {key: json.dumps(d) if (d := said["default"]) != "" else "" for key, said in DESCRIBED.items()}
+    assert set(defaults.values()) <= {"", "{}", "[]"}
+    own = stack_config("staging") | PLACES
+    assert load({**defaults, **own}, "staging") == load(own, "staging")
 
 
 def test_described_defaults_are_the_real_ones() -> None:
