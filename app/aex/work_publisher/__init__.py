@@ -1,0 +1,1 @@
+"""aex-work-publisher: work, its bid window and its life, and the webhooks that tell subscribers about it."""

@@ -1,0 +1,108 @@
+"""Sending one webhook: a signed POST to an address that a subscriber chose, which we therefore do not trust.
+
+Public addresses only (checked as text and again when the name resolves), no redirects, five seconds, and the answer's
+body is never read. A developer's environment may also send to its own machine.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from enum import Enum, auto
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from aex.core.logging import get_logger
+from aex.core.peers import Session
+from aex.core.resolver import PublicResolver
+from aex.core.urls import check_url
+
+log = get_logger(__name__)
+
+TIMEOUT_SECONDS = 5.0
+AT_ONCE = 200
+"""Webhooks under way at the same time, over all works."""
+SIGNATURE_HEADER = "X-AEX-Signature"
+_RETRIED = frozenset({408, 425, 429})
+
+
+class Outcome(Enum):
+    """What became of one attempt."""
+
+    DELIVERED = auto()
+    REFUSED = auto()
+    """Trying again would change nothing."""
+    LATER = auto()
+    """May succeed another time."""
+
+
+def sign(secret: str, timestamp: int, body: bytes) -> str:
+    """`t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`: the receiver can tell who sent it, and how old it is."""
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={digest}"
+
+
+class Webhooks:
+    """The sender. `relaxed` accepts plain http and private addresses."""
+
+    def __init__(self, *, relaxed: bool) -> None:
+        self._relaxed = relaxed
+        self._session: Session | None = None
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def send(self, url: str, secret: str, *, event: str, event_id: str, body: bytes) -> Outcome:
+        """One attempt. Never raises for what the receiver does."""
+        try:
+            check_url(url, relaxed=self._relaxed)
+        except ValueError as error:
+            log.warning("webhook refused", host=_host(url), reason=str(error))
+            return Outcome.REFUSED
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "agent-exchange-webhooks/1",
+            "X-AEX-Event": event,
+            "X-AEX-Event-ID": event_id,
+        }
+        if secret:
+            headers[SIGNATURE_HEADER] = sign(secret, int(time.time()), body)
+        async with self._slots:
+            return await self._post(url, headers, body)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Outcome:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        try:
+            async with self._client().post(
+                url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+            ) as answer:
+                status = answer.status
+                answer.close()  # the body is of no interest and may be endless
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            log.info("webhook not delivered", host=_host(url), reason=type(error).__name__)
+            return Outcome.LATER
+        if 200 <= status < 300:
+            return Outcome.DELIVERED
+        log.info("webhook not accepted", host=_host(url), status=status)
+        return Outcome.LATER if status in _RETRIED or status >= 500 else Outcome.REFUSED
+
+    def _client(self) -> aiohttp.ClientSession:
+        # Made when first used: the resolver belongs to the running loop.
+        if self._session is None:
+            self._session = Session(resolver=None if self._relaxed else PublicResolver())
+        return self._session.client
+
+
+def _host(url: str) -> str:
+    """The host, for logs: the rest of a webhook's URL may be its secret."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+__all__ = ["SIGNATURE_HEADER", "TIMEOUT_SECONDS", "Outcome", "Webhooks", "sign"]
