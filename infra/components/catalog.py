@@ -70,7 +70,7 @@ _PROVIDER_REGISTRY: Final = Service(
     description="Provider registration",
     size=_STANDARD,
     calls=(Call("aex-trust-broker", "TRUST_BROKER_URL", "current trust of the providers in an answer"),),
-    collections=("providers", "subscriptions", "agent_cards", "skill_index"),
+    collections=("providers", "subscriptions", "subscription_index", "agent_cards", "skill_index"),
     secrets=(SecretUse(API_KEY_SALT.name, "API_KEY_SALT"),),
 )
 

@@ -19,7 +19,7 @@ OWNERS = {
     "aex-bid-gateway": {"bids"},
     "aex-bid-evaluator": {"bid_evaluations"},
     "aex-contract-engine": {"contracts"},
-    "aex-provider-registry": {"providers", "subscriptions", "agent_cards", "skill_index"},
+    "aex-provider-registry": {"providers", "subscriptions", "subscription_index", "agent_cards", "skill_index"},
     "aex-trust-broker": {"trust_records", "contract_outcomes"},
     "aex-identity": {"tenants", "api_keys"},
     "aex-settlement": {"ledger", "balances"},
