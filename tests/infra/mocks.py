@@ -12,8 +12,6 @@ are known; a secret in plain text in any input; a function call that the test gi
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -25,17 +23,14 @@ import pulumi
 import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi import _types as sdk
-from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime import mocks, settings
 from pulumi.runtime import stack as runtime_stack
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2
 
 from tests.infra import arguments
+from tests.infra.secrets_in_inputs import SECRET_MARK, exposed, made_secret, plain, secret_paths
 
-SECRET_MARK = "plain-text-of-secret:"
-"""Every secret value that the mocks make starts like this; outside of a secret, in any input, it is a failure."""
-
-_SECRET_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*(PASSWORD|SECRET|KEY|TOKEN|URI|SALT|SEED)")
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
 Outputs = Callable[["Resource"], Mapping[str, Any]]
@@ -131,7 +126,8 @@ def run(
     )
     settings.configure(configured)
     # What a run before this one left behind belongs to an event loop that is closed.
-    settings.SETTINGS.outputs.clear()
+    unfinished: Any = settings.SETTINGS
+    unfinished.outputs.clear()
     settings.set_root_resource(None)  # pyright: ignore[reportArgumentType]  (how the SDK itself starts anew)
     set_all_config(dict(config or {}))
     try:
@@ -189,8 +185,8 @@ class _Monitor(mocks.MockMonitor):
             name=request.name,
             parent=request.parent,
             custom=bool(request.custom),
-            inputs=_plain(raw),
-            secrets=frozenset(path for path, _ in _secrets("", raw)),
+            inputs=plain(raw),
+            secrets=frozenset(path for path, _ in secret_paths("", raw)),
             options=request,
         )
         with self._lock:
@@ -209,7 +205,7 @@ class _Monitor(mocks.MockMonitor):
         with self._lock:
             self._open.discard(request.urn)
             if f"::{_STACK_TYPE}::" in request.urn:
-                self.result.outputs = _plain(json_format.MessageToDict(request.outputs))
+                self.result.outputs = plain(json_format.MessageToDict(request.outputs))
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:
@@ -217,9 +213,8 @@ class _Monitor(mocks.MockMonitor):
         if answer is None:
             with self._lock:
                 self.result.problems.append(f"function {request.tok} is called, and the test gives no answer to it")
-            return resource_pb2.ResourceInvokeResponse(**{"return": _struct({})})
-        given = _plain(json_format.MessageToDict(request.args))
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(dict(answer(given)))})
+            return _returned({})
+        return _returned(answer(plain(json_format.MessageToDict(request.args))))
 
     def ReadResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -242,7 +237,7 @@ class _Monitor(mocks.MockMonitor):
             note(f"{resource.urn} has no parent: give it ResourceOptions(parent=...) of the component that owns it")
         for problem in arguments.problems(resource.type, resource.inputs):
             note(f"{resource.urn}: {problem}")
-        for path, problem in _exposed("", raw):
+        for path, problem in exposed("", raw):
             note(f"{resource.urn}: {path} {problem}")
 
     def _made_up(self, resource: Resource, request: Any) -> dict[str, Any]:
@@ -258,7 +253,7 @@ class _Monitor(mocks.MockMonitor):
                         f"arn:aws:{resource.type.split(':')[1].split('/')[0]}:us-east-1:123456789012:{resource.name}"
                     )
         for name in request.additionalSecretOutputs:
-            made[name] = _secret(f"{SECRET_MARK}{resource.name}.{name}")
+            made[name] = made_secret(f"{SECRET_MARK}{resource.name}.{name}")
         return {**made, **self._outputs(resource)}
 
 
@@ -272,68 +267,10 @@ class _NoMocks(mocks.Mocks):
         raise AssertionError(args.typ)
 
 
-def _secret(value: object) -> dict[str, Any]:
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, Mapping) and value.get(rpc._special_sig_key) == rpc._special_secret_sig
-
-
 def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return json_format.ParseDict(dict(values), struct_pb2.Struct())
 
 
-def _plain(value: Any) -> Any:
-    """The same value with secrets unwrapped and whole numbers as integers."""
-    if _is_secret(value):
-        return _plain(value.get("value"))
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _secrets(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Paths of the secrets inside a value."""
-    if _is_secret(value):
-        yield path, value["value"]
-        return
-    for key, item in _items(value):
-        yield from _secrets(f"{path}.{key}".lstrip("."), item)
-
-
-def _exposed(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Plain-text secrets: values that the mocks made as secrets, and environment variables that are secrets by name."""
-    if _is_secret(value):
-        return
-    if isinstance(value, str):
-        if SECRET_MARK in value:
-            yield path, "carries a secret in plain text: keep it an Output.secret on its way"
-        yield from _exposed_variables(path, value)
-        return
-    if isinstance(value, Mapping):
-        variable, content = value.get("name"), value.get("value")
-        if isinstance(variable, str) and isinstance(content, str) and content and _SECRET_VARIABLE.fullmatch(variable):
-            yield path, f"sets the environment variable {variable} in plain text: pass it by reference to a secret"
-    for key, item in _items(value):
-        yield from _exposed(f"{path}.{key}".lstrip("."), item)
-
-
-def _exposed_variables(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """The same inside of JSON text, such as container definitions."""
-    if text[:1] not in ("{", "["):
-        return
-    try:
-        inside = json.loads(text)
-    except ValueError:
-        return
-    yield from ((f"{path}: {place}", problem) for place, problem in _exposed("", inside) if "variable" in problem)
-
-
-def _items(value: Any) -> Iterator[tuple[object, Any]]:
-    if isinstance(value, Mapping):
-        yield from value.items()
-    elif isinstance(value, list):
-        yield from enumerate(value)
+def _returned(values: Mapping[str, Any]) -> Any:
+    fields: dict[str, Any] = {"return": _struct(values)}
+    return resource_pb2.ResourceInvokeResponse(**fields)

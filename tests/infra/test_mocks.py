@@ -9,7 +9,8 @@ import pulumi_gcp as gcp
 import pulumi_random as random
 import pytest
 
-from tests.infra.mocks import SECRET_MARK, Run, StrictError, declared
+from tests.infra.mocks import Run, StrictError, declared
+from tests.infra.secrets_in_inputs import SECRET_MARK
 
 
 class Owner(pulumi.ComponentResource):
