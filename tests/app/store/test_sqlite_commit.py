@@ -88,6 +88,17 @@ async def test_a_cancelled_write_does_not_disturb_the_batch(store: Store) -> Non
     assert await store.get("things", "t4") is None
 
 
+async def test_close_commits_what_waits(path: Path) -> None:
+    store = await open_file(path)
+    writes = [asyncio.ensure_future(store.insert("things", f"t{n}", {"n": n})) for n in range(commit.MAX_BATCH + 10)]
+    await asyncio.sleep(0)  # queued, not committed
+    await store.close()
+    assert {type(outcome) for outcome in await asyncio.gather(*writes, return_exceptions=True)} == {Stored}
+    again = await open_file(path)
+    assert len(await again.get_many("things", [f"t{n}" for n in range(commit.MAX_BATCH + 10)])) == len(writes)
+    await again.close()
+
+
 async def test_the_queue_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "MAX_PENDING", 5)
     outcomes = await asyncio.gather(*(store.insert("things", f"t{n}", {}) for n in range(8)), return_exceptions=True)

@@ -46,6 +46,15 @@ async def test_files_and_folders_are_for_the_owner_only(path: Path) -> None:
     await store.close()
 
 
+def test_a_commit_reaches_the_disk(path: Path) -> None:
+    """No test can cut the power, so this holds the two settings that make SQLite sync at every commit."""
+    path.parent.mkdir(parents=True)
+    connection = sqlite.connect(path, OWNED)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
 async def test_a_file_has_one_owner(path: Path) -> None:
     store = await open_file(path)
     with pytest.raises(StoreMisconfigured, match=f"in use by process {os.getpid()}: stop that process"):
