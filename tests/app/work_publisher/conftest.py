@@ -40,9 +40,7 @@ class Publisher:
         return await self.client.post(f"/internal/work/{work_id}/{action}", json=body)
 
     async def award(self, work_id: str, contract: str = "contract_1") -> httpx.Response:
-        return await self.act(
-            work_id, "award", {"contract_id": contract, "provider_id": "prov_1", "bid_id": "bid_1"}
-        )
+        return await self.act(work_id, "award", {"contract_id": contract, "provider_id": "prov_1", "bid_id": "bid_1"})
 
     async def closed(self) -> list[str]:
         answer = await self.client.get("/internal/v1/work/closed")
