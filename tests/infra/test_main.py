@@ -1,0 +1,47 @@
+"""The program: reads the config of the stack that the engine runs, and stops clearly where it cannot deploy."""
+
+import os
+from unittest import mock
+
+import pulumi
+import pytest
+
+from infra.__main__ import main, platform
+from infra.config import Cloud, ConfigError, load
+from infra.config.engine import settings_of_this_stack
+from tests.infra.mocks import StrictError, declared
+
+LOCAL = {"agent-exchange:clouds": '["local"]'}
+STAGING = {"agent-exchange:clouds": '["aws"]', "aws:region": "us-east-1"}
+
+
+def test_the_settings_are_those_of_the_running_stack() -> None:
+    def program() -> None:
+        found = settings_of_this_stack()
+        pulumi.export("found", [found.stack, found.environment.value, found.protect])
+
+    assert declared(program, stack="staging", config=STAGING).outputs == {"found": ["staging", "staging", False]}
+
+
+def test_config_comes_from_the_engines_environment() -> None:
+    with mock.patch.dict(os.environ, {"PULUMI_CONFIG": '{"agent-exchange:clouds": "[\\"local\\"]"}'}):
+        found = declared(lambda: pulumi.export("clouds", list(settings_of_this_stack().clouds)), stack="local")
+    assert found.outputs == {"clouds": ["local"]}
+
+
+def test_bad_config_stops_the_program_before_any_resource() -> None:
+    with pytest.raises(
+        StrictError, match=r"RunError: the config of stack 'local' cannot be used(.|\n)*did you mean clouds"
+    ):
+        declared(main, stack="local", config={"agent-exchange:cluods": "[]"})
+
+
+def test_the_local_platform_is_found() -> None:
+    assert callable(platform(Cloud.LOCAL, load(LOCAL, "local")).build)
+
+
+@pytest.mark.parametrize("cloud", [cloud for cloud in Cloud if cloud is not Cloud.LOCAL])
+def test_a_platform_that_does_not_exist_is_named_with_the_remedy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.__main__.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=rf"this version cannot deploy to {cloud} .*take {cloud} out of the list"):
+        platform(cloud, load(STAGING, "staging"))
