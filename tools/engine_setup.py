@@ -169,7 +169,13 @@ def _links(checkout: Checkout) -> list[Path]:
 def _link(checkout: Checkout, folder: Path | None) -> None:
     """Let `.aex/bin` link to everything in an engine's folder, or to nothing where Pulumi is on PATH itself."""
     checkout.bin.mkdir(parents=True, exist_ok=True)
+    programs = {program.name: program for program in folder.glob("pulumi*")} if folder else {}
     for link in _links(checkout):
-        link.unlink()
-    for program in sorted(folder.glob("pulumi*")) if folder else ():
-        (checkout.bin / program.name).symlink_to(program)
+        if link.name not in programs:
+            link.unlink()
+    for name, program in sorted(programs.items()):
+        # Replaced in one move: a command of this checkout may be running.
+        fresh = checkout.bin / f".{name}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(program)
+        fresh.replace(checkout.bin / name)
