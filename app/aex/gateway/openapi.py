@@ -23,6 +23,7 @@ log = get_logger(__name__)
 Object = dict[str, JsonValue]
 
 KEPT_SECONDS = 60.0
+_INCOMPLETE_SECONDS = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 _MAX_BYTES = 4_000_000
 _SECURITY: Object = {
@@ -39,17 +40,17 @@ class Aggregate:
         self._table = table
         self._upstreams = upstreams
         self._session = session
-        self._made_at = 0.0
+        self._until = 0.0
         self._document: Object | None = None
         self._lock = asyncio.Lock()
 
     async def document(self) -> Object:
         """OpenAPI 3.1 of every public route."""
         async with self._lock:  # one asks the backends, the others wait for what it finds
-            if self._document is None or time.monotonic() - self._made_at > KEPT_SECONDS:
+            if self._document is None or time.monotonic() >= self._until:
                 parts = await asyncio.gather(*(self._fetch(upstream) for upstream in self._upstreams.values()))
                 self._document = assemble(self._table, dict(zip(self._upstreams, parts, strict=True)))
-                self._made_at = time.monotonic()
+                self._until = time.monotonic() + (_INCOMPLETE_SECONDS if None in parts else KEPT_SECONDS)
             return self._document
 
     async def _fetch(self, upstream: Upstream) -> Object | None:
