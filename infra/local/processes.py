@@ -105,19 +105,40 @@ def stop(folder: Path, name: str, grace: float) -> None:
     record = records.load(folder, name)
     if record is None:
         return
-    for service in [record.service] if record.service else children(record.pump):
-        send(service, signal.SIGTERM)
-        if not wait_gone(service, grace):
-            send(service, signal.SIGKILL, group=True)
-            if not wait_gone(service, _KILL_SECONDS):
-                raise ProcessError(
-                    f"{name} (process {service.pid}) does not end, even after SIGKILL: it hangs in the system, usually "
-                    "on a disk or network file system. Resolve that, or reboot, and run this again."
-                )
-    if not wait_gone(record.pump, _PUMP_SECONDS):
-        send(record.pump, signal.SIGKILL, group=True)
-        wait_gone(record.pump, _KILL_SECONDS)
+    # An interruption may come between the start of the pump and that of its service: look again until the pump is gone.
+    asked: set[Identity] = set()
+    deadline = time.monotonic() + grace
+    while time.monotonic() < deadline + (0 if _services(record) else _PUMP_SECONDS):
+        services = _services(record)
+        if not services and not alive(record.pump):
+            break
+        for service in services:
+            if service not in asked:
+                send(service, signal.SIGTERM)
+                asked.add(service)
+        time.sleep(_POLL_SECONDS[0])
+    else:
+        _kill(name, record)
     records.forget(folder, name)
+
+
+def _services(record: Record) -> list[Identity]:
+    """What runs of the record's service: the one that was found healthy, or whatever the pump has started."""
+    return [record.service] if record.service and alive(record.service) else children(record.pump)
+
+
+def _kill(name: str, record: Record) -> None:
+    # Stopped first, so that it cannot start a service behind our back.
+    send(record.pump, signal.SIGSTOP)
+    for service in _services(record):
+        send(service, signal.SIGKILL, group=True)
+        if not wait_gone(service, _KILL_SECONDS):
+            raise ProcessError(
+                f"{name} (process {service.pid}) does not end, even after SIGKILL: it hangs in the system, usually "
+                "on a disk or network file system. Resolve that, or reboot, and run this again."
+            )
+    send(record.pump, signal.SIGKILL)
+    wait_gone(record.pump, _KILL_SECONDS)
 
 
 def tail(log: Path) -> str:

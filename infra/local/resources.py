@@ -39,7 +39,7 @@ class SigningKey(pulumi.CustomResource):
 
     def __init__(self, name: str, *, file: str, rotation: int, opts: pulumi.ResourceOptions) -> None:
         """`file` keeps the seed beside the data; a higher `rotation` makes a new pair."""
-        inputs = {"file": file, "rotation": rotation, "seed": None, "publicKey": None}
+        inputs = {"file": file, "rotation": rotation, "seed": None, "public_key": None}
         options = pulumi.ResourceOptions(additional_secret_outputs=["seed"])
         super().__init__("aex:local:SigningKey", name, inputs, pulumi.ResourceOptions.merge(opts, options))
 

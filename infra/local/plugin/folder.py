@@ -17,6 +17,7 @@ from infra.local.plugin.inputs import flag, is_known, path, text
 from infra.local.records import CHECKOUT
 
 MARKER = ".agent-exchange-folder"
+PARTS = ("data", "logs", "run", "secrets")
 _ELSEWHERE = "set agent-exchange:local.directory to a folder that is empty or does not exist"
 
 
@@ -68,7 +69,8 @@ class FolderKind(ResourceKind):
 
 def _make(inputs: PlainProperties) -> None:
     place = path(inputs, "path")
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (place, *(place / part for part in PARTS)):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (place / MARKER).write_text(json.dumps(_mark(inputs)) + "\n")
 
 

@@ -100,9 +100,9 @@ class TestFolder:
         kind, inputs = FolderKind(), self.inputs(tmp_path / "stack", keep=keep)
         created = kind.create(Context(), inputs)
         assert (tmp_path / "stack").stat().st_mode & 0o077 == 0
-        (tmp_path / "stack" / "data").mkdir()
+        (tmp_path / "stack" / "data" / "x.sqlite3").write_text("rows")
         kind.delete(Context(), Resource(URN, created.id, inputs, created.outputs))
-        assert (tmp_path / "stack" / "data").exists() is keep
+        assert (tmp_path / "stack" / "data" / "x.sqlite3").exists() is keep
         assert not list(kind.check(inputs)), "the next stack may use what was kept"
 
     def test_a_removed_folder_is_seen(self, tmp_path: Path):

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,14 @@ def pump_of(spec: Spec) -> Identity:
     record = records.load(spec.folder, spec.name)
     assert record is not None
     return record.pump
+
+
+def _release_and(cancelled: threading.Event, release: Callable[[launch.Pump], None]) -> Callable[[launch.Pump], None]:
+    def released(pump: launch.Pump) -> None:
+        release(pump)
+        cancelled.set()
+
+    return released
 
 
 def assert_nothing_left(spec: Spec) -> None:
@@ -214,6 +223,17 @@ class TestAgain:
 
 
 class TestStop:
+    def test_an_interruption_before_the_service_has_started_is_no_escape(self, make_spec: MakeSpec):
+        spec = make_spec("idle")
+        for _ in range(5):
+            cancelled = threading.Event()
+            begun = time.monotonic()
+            with pytest.raises(ProcessError, match="interrupted"), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(launch.Pump, "release", _release_and(cancelled, launch.Pump.release))
+                processes.ensure(spec, cancelled)
+            assert time.monotonic() - begun < 3
+            assert_nothing_left(spec)
+
     def test_it_ends_and_a_second_stop_is_nothing(self, make_spec: MakeSpec):
         spec = make_spec()
         processes.ensure(spec)
