@@ -125,9 +125,6 @@ def run(
         callbacks=None,
     )
     settings.configure(configured)
-    # What a run before this one left behind belongs to an event loop that is closed.
-    unfinished: Any = settings.SETTINGS
-    unfinished.outputs.clear()
     settings.set_root_resource(None)  # pyright: ignore[reportArgumentType]  (how the SDK itself starts anew)
     set_all_config(dict(config or {}))
     try:
@@ -135,8 +132,19 @@ def run(
             asyncio.run(runtime_stack.run_in_stack(lambda: _nothing(program())))
     except Exception as error:
         monitor.result.problems.append(f"the program failed: {type(error).__name__}: {error}")
+    finally:
+        _forget_unfinished()
     monitor.finish()
     return monitor.result
+
+
+def _forget_unfinished() -> None:
+    """What a failed program leaves behind belongs to an event loop that is closed; the failure itself is noted."""
+    unfinished: Any = settings.SETTINGS
+    for task in unfinished.outputs:
+        if task.done() and not task.cancelled():
+            task.exception()
+    unfinished.outputs.clear()
 
 
 def _nothing(_: object) -> None:
