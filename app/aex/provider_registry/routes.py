@@ -63,9 +63,9 @@ def _add_providers(router: APIRouter, registry: Registry) -> None:
     ) -> Response:
         """Active providers, oldest first; with `mine=true` the caller's own, whatever their state."""
         if mine == "true" and caller.tenant is not None:
-            page = await providers.owned(caller.tenant, limit_from(limit), cursor)
+            page = await providers.owned(caller.tenant, limit_from(limit), cursor or None)
         else:
-            page = await providers.active(limit_from(limit), cursor)
+            page = await providers.active(limit_from(limit), cursor or None)
         trust = await scores.of(stored.id for stored in page.items)
         rows = [answers.provider_summary(stored, trust[stored.id]) for stored in page.items]
         return Json(answers.page("providers", rows, page.cursor))
@@ -133,7 +133,7 @@ def _add_agents(router: APIRouter, registry: Registry) -> None:
     @router.get("/v1/capabilities", tags=["capabilities"])
     async def list_capabilities(limit: Limit = None, cursor: Cursor = None) -> Response:
         """Capabilities on offer, by name, with the number of providers."""
-        page = await registry.capabilities.page(None, limit_from(limit), cursor)
+        page = await registry.capabilities.page(None, limit_from(limit), cursor or None)
         rows: list[dict[str, object]] = [{"capability": c.name, "providers": c.providers} for c in page.items]
         return Json(answers.page("capabilities", rows, page.cursor))
 
@@ -168,7 +168,7 @@ def _add_subscriptions(router: APIRouter, registry: Registry) -> None:
         if provider_id:
             found = await subscriptions.of_provider(provider_id, caller) if is_id(provider_id) else []
         else:
-            page = await subscriptions.all(caller, limit_from(limit), cursor)
+            page = await subscriptions.all(caller, limit_from(limit), cursor or None)
             found, after = page.items, page.cursor
         return Json(answers.page("subscriptions", [answers.subscription(stored) for stored in found], after))
 
