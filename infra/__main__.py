@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import pulumi
 
 from infra.config import Cloud, ConfigError, Environment, Settings
 from infra.config.engine import settings_of_this_stack
+
+_ALREADY_EXPLAINED: Final = 32
+"""The exit code that tells Pulumi's language host that the person has been told. A RunError would add a second error,
+"an unhandled error occurred", to ours."""
 
 
 class Platform(Protocol):
@@ -42,7 +46,8 @@ def main() -> None:
         settings = settings_of_this_stack()
         platforms = {cloud: platform(cloud, settings) for cloud in settings.clouds}
     except ConfigError as error:
-        raise pulumi.RunError(str(error)) from None
+        pulumi.log.error(str(error))
+        raise SystemExit(_ALREADY_EXPLAINED) from None
     for cloud, chosen in platforms.items():
         pulumi.export(cloud.value, chosen.build(settings))
 

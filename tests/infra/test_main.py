@@ -9,7 +9,7 @@ import pytest
 from infra.__main__ import main, platform
 from infra.config import Cloud, ConfigError, load
 from infra.config.engine import settings_of_this_stack
-from tests.infra.mocks import StrictError, declared
+from tests.infra.mocks import declared, run
 
 LOCAL = {"agent-exchange:clouds": '["local"]'}
 STAGING = {"agent-exchange:clouds": '["aws"]', "aws:region": "us-east-1"}
@@ -29,11 +29,12 @@ def test_config_comes_from_the_engines_environment() -> None:
     assert found.outputs == {"clouds": ["local"]}
 
 
-def test_bad_config_stops_the_program_before_any_resource() -> None:
-    with pytest.raises(
-        StrictError, match=r"RunError: the config of stack 'local' cannot be used(.|\n)*did you mean clouds"
-    ):
-        declared(main, stack="local", config={"agent-exchange:cluods": "[]"})
+def test_bad_config_stops_the_program_before_any_resource(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(main, stack="local", config={"agent-exchange:cluods": "[]"}, preview=True)
+    assert caught.value.code == 32
+    assert "the config of stack 'local' cannot be used (Pulumi.local.yaml)" in caplog.text
+    assert "agent-exchange:cluods: there is no such key; did you mean clouds?" in caplog.text
 
 
 def test_the_local_platform_is_found() -> None:
