@@ -32,7 +32,7 @@ def routes(broker: Broker) -> APIRouter:
     @router.get("/v1/providers/{provider_id}/trust/history", tags=["trust"])
     async def get_history(provider_id: str, limit: Limit = None, cursor: Cursor = None) -> Response:
         """How a provider's contracts ended, newest first, without saying whose they were."""
-        page = await broker.history(_checked(provider_id), limit_from(limit), cursor)
+        page = await broker.history(_checked(provider_id), limit_from(limit), cursor or None)
         rows = [_past(stored.doc) for stored in page.items]
         return Json(
             {
