@@ -60,5 +60,5 @@ def kept(store: Store) -> Store:
 async def identity(store: Store | None = None, **settings: object) -> AsyncGenerator[Identity, None]:
     """A running identity; `store` to go on with what another one left."""
     clock = TestClock()
-    async with running(DEFINITION, store=store, clock=clock, **settings) as app:
+    async with running(DEFINITION, store=store, clock=clock, peers={}, **settings) as app:
         yield Identity(app, client_of(app), clock)
