@@ -106,7 +106,7 @@ class Settlement:
         return Merged(rows, page.cursors, page.more)
 
     async def _may_read(self, caller: RequestContext, account: str) -> None:
-        """403 unless the account is the caller's own or that of a provider of theirs."""
+        """403 unless the account is the caller's own, that of a provider of theirs, or one that holds nothing yet."""
         if caller.may_act_for(account):
             return
         page = await self._store.query(LEDGER, {"provider_id": account}, order=NEWEST_FIRST, limit=1)
@@ -114,6 +114,10 @@ class Settlement:
             execution = cast(Document, entry.doc["execution"])
             if execution["provider_tenant_id"] == caller.tenant:
                 return
+        # Whose a new provider is, the ledger learns with its first payout; until then there is nothing to hide.
+        snapshot = await self._ledger.snapshot(account)
+        if snapshot.checkpoint is None and not snapshot.counted:
+            return
         raise forbidden("this account belongs to another tenant")
 
     async def _refuse_overflow(self, tenant: str, amount: int) -> None:

@@ -117,6 +117,12 @@ async def test_a_tenant_reads_the_account_of_its_provider_and_no_other() -> None
             assert (await other.get("/v1/balance?tenant_id=prov_p")).status_code == 403
 
 
+async def test_an_account_that_holds_nothing_yet_is_zero_for_everybody() -> None:
+    async with bench() as b, b.as_tenant("tenant_p") as owner:
+        assert (await owner.get("/v1/balance?tenant_id=prov_new")).json()["balance"] == "0"
+        assert (await owner.get("/v1/usage/transactions?tenant_id=prov_new")).json()["transactions"] == []
+
+
 async def test_questions_without_a_tenant_are_refused_when_nobody_vouches_for_one() -> None:
     async with bench() as b:
         for path in ("/v1/balance", "/v1/usage", "/v1/usage/transactions"):
