@@ -47,6 +47,16 @@ class Collection:
         """Whether this query is declared."""
         return any(frozenset(q.equal) == equal and q.order == order for q in self.queries)
 
+    def indexes(self) -> list[tuple[str, ...]]:
+        """Fields of the indexes that serve every declared query, each to be followed by the id.
+
+        Both directions of an order share one, and fields that are only counted use the beginning of a longer one.
+        """
+        ordered = {(*q.equal, q.order_field) for q in self.queries if q.order_field}
+        counted = {q.equal for q in self.queries if q.equal and not q.order}
+        alone = {fields for fields in counted if not any(longer[: len(fields)] == fields for longer in ordered)}
+        return sorted(ordered | alone)
+
     def allows_count(self, equal: frozenset[str]) -> bool:
         """Whether documents may be counted by these fields."""
         return any(frozenset(q.equal) == equal for q in self.queries)

@@ -4,6 +4,7 @@ Owns the choice and nothing else: each backend's module is imported only when it
 one.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -28,26 +29,34 @@ class StoreSettings(Protocol):
 
 
 async def open_store(
-    settings: StoreSettings, service: str, *, collections: Mapping[str, Collection] | None = None
+    settings: StoreSettings,
+    service: str,
+    *,
+    collections: Mapping[str, Collection] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Store:
     """The store of `service`, ready for use; it refuses the collections of other services.
 
-    `collections` replaces `collections.toml` (tests of the store itself). Raises `StoreMisconfigured`.
+    `environ` is where a database's own settings are (default: the process's). `collections` replaces `collections.toml`
+    (tests of the store itself). Raises `StoreMisconfigured`.
     """
     declared = load() if collections is None else collections
     owned = owned_by(service, declared)
-    return GuardedStore(service, await _backend(settings, owned), declared)
+    return GuardedStore(service, await _backend(settings, owned, os.environ if environ is None else environ), declared)
 
 
-async def _backend(settings: StoreSettings, owned: Mapping[str, Collection]) -> Backend:
+async def _backend(settings: StoreSettings, owned: Mapping[str, Collection], environ: Mapping[str, str]) -> Backend:
     match settings.store_type:
         case "sqlite":
             from aex.store.sqlite import SqliteBackend
 
             return SqliteBackend(settings.sqlite_path, owned)
-        case "mongo" | "firestore":
-            raise StoreMisconfigured(
-                f"STORE_TYPE={settings.store_type} is not available in this release; set STORE_TYPE=sqlite"
-            )
+        case "mongo":
+            from aex.store.mongo import MongoBackend
+            from aex.store.mongo_settings import MongoSettings
+
+            return MongoBackend(MongoSettings.from_environ(environ), owned)
+        case "firestore":
+            raise StoreMisconfigured("STORE_TYPE=firestore is not available in this release; set STORE_TYPE=sqlite")
         case other:
             raise StoreMisconfigured(f"STORE_TYPE={other!r} is unknown; set it to sqlite, mongo or firestore")

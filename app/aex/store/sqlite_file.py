@@ -118,13 +118,9 @@ def _create(connection: sqlite3.Connection, collections: Mapping[str, Collection
 
 def _indexes(collection: Collection) -> dict[str, str]:
     """Index name -> statement. The name holds a digest of the fields, so that a changed declaration is a new index."""
-    shapes = [(*q.equal, q.order_field) if q.order_field else q.equal for q in collection.queries]
-    if collection.ttl:
-        shapes.append((collection.ttl,))
+    shapes = [*collection.indexes(), *([(collection.ttl,)] if collection.ttl else [])]
     found: dict[str, str] = {}
     for fields in shapes:
-        if not fields:
-            continue
         digest = hashlib.blake2b(",".join(fields).encode(), digest_size=6).hexdigest()
         name = f"ix_{collection.name}_{digest}"
         columns = ", ".join([*map(sql.field, fields), "id"])

@@ -3,6 +3,7 @@
 Owns the test collections. One harness is one empty database; `open` may be called several times.
 """
 
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from aex.store.declarations import Collection, parse
 from aex.store.open import open_store
 from aex.store.port import Store, Stored
 from tests.app.store.crashing import MemorySettings
+from tests.app.store.servers import FirestoreEmulator, MongoServer
 
 SERVICE = "tester"
 
@@ -66,6 +68,32 @@ class SqliteHarness:
 
     async def open(self) -> Store:
         return await open_store(self.settings, SERVICE, collections=COLLECTIONS)
+
+
+class MongoHarness:
+    """A database of its own in a running server."""
+
+    durable = True
+    examples = 25
+
+    def __init__(self, server: MongoServer) -> None:
+        self.environ = server.environ(f"test_{uuid.uuid4().hex[:16]}")
+
+    async def open(self) -> Store:
+        return await open_store(MemorySettings("mongo"), SERVICE, collections=COLLECTIONS, environ=self.environ)
+
+
+class FirestoreHarness:
+    """A project of its own in a running emulator."""
+
+    durable = True
+    examples = 25
+
+    def __init__(self, emulator: FirestoreEmulator) -> None:
+        self.environ = emulator.environ(f"test-{uuid.uuid4().hex[:16]}")
+
+    async def open(self) -> Store:
+        return await open_store(MemorySettings("firestore"), SERVICE, collections=COLLECTIONS, environ=self.environ)
 
 
 async def read(store: Store, id: str, collection: str = "things") -> Stored:

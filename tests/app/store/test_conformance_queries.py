@@ -19,7 +19,13 @@ def ids(page: Page) -> list[str]:
 
 
 async def fill(store: Store, docs: dict[str, Document]) -> None:
-    await asyncio.gather(*(store.insert("things", id, doc) for id, doc in docs.items()))
+    free = asyncio.Semaphore(24)  # a store refuses what it can not take in time
+
+    async def insert(id: str, doc: Document) -> None:
+        async with free:
+            await store.insert("things", id, doc)
+
+    await asyncio.gather(*(insert(id, doc) for id, doc in docs.items()))
 
 
 async def pages(store: Store, where: dict[str, Scalar], order: str, limit: int) -> list[list[str]]:
