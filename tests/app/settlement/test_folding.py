@@ -12,9 +12,10 @@ from aex.core.money import split_fee, text_from_micro
 from aex.settlement import rules
 from aex.settlement.ledger import FOLD_BATCH, Ledger
 from aex.settlement.rules import EXTERNAL, FEES, Checkpoint, Side
-from aex.store.port import Stored
+from aex.store.port import Store, Stored
 from tests.app.settlement.ledgers import bench, execution
 from tests.app.store.crashing import Crashed, CrashingStore, open_memory_store
+from tests.app.support import TestClock
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = "2026-11-24T12:00:00.000000Z"
@@ -188,3 +189,64 @@ async def test_a_checkpoint_never_exceeds_64_bits_and_the_balance_is_still_exact
         await b.fold()
         assert await b.balance("tenant_a") == str(18 * 10**12)
         await b.balanced()
+
+
+class Meddling:
+    """A store where a fold by another instance comes between two reads, after the `at`-th one."""
+
+    def __init__(self, inner: Store, at: int) -> None:
+        self._inner = inner
+        self._reads = 0
+        self._at = at
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._inner, name)
+        if name not in {"get", "query"}:
+            return method
+
+        async def read(*args: object, **kwargs: object) -> object:
+            self._reads += 1
+            answer = await method(*args, **kwargs)
+            if self._reads == self._at:
+                await Ledger(self._inner, TestClock()).fold("tenant_a")
+            return answer
+
+        return read
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+async def test_a_fold_between_two_reads_of_a_balance_is_noticed(at: int) -> None:
+    async with bench() as b:
+        for amount in ("1", "2", "4"):
+            await b.deposit("tenant_a", amount)
+        other = Ledger(Meddling(b.store, at), b.clock)  # pyright: ignore[reportArgumentType]
+        assert (await other.snapshot("tenant_a")).balance_micro == 7_000_000
+        await b.deposit("tenant_a", "8")
+        other = Ledger(Meddling(b.store, at), b.clock)  # pyright: ignore[reportArgumentType]
+        rows = (await other.history("tenant_a", 10, None)).rows
+        assert [row.balance_after_micro - row.side.micro for row in rows][-1] == 0
+        assert sum(row.side.micro for row in rows) == 15_000_000
+
+
+@pytest.mark.parametrize("folded", [False, True])
+async def test_a_deposit_between_the_balance_and_the_list_does_not_upset_the_rows(folded: bool) -> None:
+    async with bench() as b:
+        await b.deposit("tenant_a", "1")
+
+        class Depositing(Meddling):
+            def __getattr__(self, name: str) -> object:
+                method = getattr(self._inner, name)
+
+                async def read(*args: object, **kwargs: object) -> object:
+                    if kwargs.get("order") == "-created_at" and self._reads == 0:
+                        self._reads += 1
+                        await b.deposit("tenant_a", "5")
+                        if folded:
+                            await b.ledger.fold("tenant_a")
+                    return await method(*args, **kwargs)
+
+                return read if name == "query" else method
+
+        rows = (await Ledger(Depositing(b.store, 0), b.clock).history("tenant_a", 10, None)).rows  # pyright: ignore[reportArgumentType]
+        assert len(rows) == (2 if folded else 1)
+        assert rows[-1].balance_after_micro == rows[-1].side.micro
