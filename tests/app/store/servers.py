@@ -60,6 +60,12 @@ class MongoServer:
             self._process.communicate()
             self._process = None
 
+    def stop(self) -> None:
+        """End it in order, with everything written."""
+        if self._process is not None:
+            self._process.communicate(timeout=30)
+            self._process = None
+
     def environ(self, database: str) -> dict[str, str]:
         """The store's settings for this server."""
         return {"MONGO_HOST": f"127.0.0.1:{self.port}", "MONGO_TLS": "off", "MONGO_DB": database}
