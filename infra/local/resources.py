@@ -21,13 +21,17 @@ class Secret(pulumi.CustomResource):
     """A random value, generated once: `prefix` and hexadecimal digits of `bytes` bytes."""
 
     value: pulumi.Output[str]
+    """The version in use."""
+    versions: pulumi.Output[str]
+    """What services are given: `<version>:<value>,...`, the one in use first, then its predecessor."""
 
     def __init__(
         self, name: str, *, file: str, rotation: int, prefix: str = "", bytes: int = 32, opts: pulumi.ResourceOptions
     ) -> None:
-        """`file` keeps the value beside the data; a higher `rotation` makes a new one."""
-        inputs = {"file": file, "rotation": rotation, "prefix": prefix, "bytes": bytes, "value": None}
-        options = pulumi.ResourceOptions(additional_secret_outputs=["value"])
+        """`file` keeps the value beside the data; another `rotation` (the version) makes a new one."""
+        given = {"file": file, "rotation": rotation, "prefix": prefix, "bytes": bytes}
+        inputs = {**given, "value": None, "versions": None}
+        options = pulumi.ResourceOptions(additional_secret_outputs=["value", "versions"])
         super().__init__("aex:local:Secret", name, inputs, pulumi.ResourceOptions.merge(opts, options))
 
 
@@ -37,9 +41,9 @@ class SigningKey(pulumi.CustomResource):
     seed: pulumi.Output[str]
     public_key: pulumi.Output[str]
 
-    def __init__(self, name: str, *, file: str, rotation: int, opts: pulumi.ResourceOptions) -> None:
-        """`file` keeps the seed beside the data; a higher `rotation` makes a new pair."""
-        inputs = {"file": file, "rotation": rotation, "seed": None, "public_key": None}
+    def __init__(self, name: str, *, file: str, opts: pulumi.ResourceOptions) -> None:
+        """`file` keeps the seed beside the data."""
+        inputs = {"file": file, "seed": None, "public_key": None}
         options = pulumi.ResourceOptions(additional_secret_outputs=["seed"])
         super().__init__("aex:local:SigningKey", name, inputs, pulumi.ResourceOptions.merge(opts, options))
 

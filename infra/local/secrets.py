@@ -55,7 +55,6 @@ class LocalSecrets(pulumi.ComponentResource):
             signer: SigningKey(
                 f"{signer}-signing-key",
                 file=str(folder / "secrets" / f"{signer}-signing-key.json"),
-                rotation=1,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for signer in signers
@@ -76,7 +75,7 @@ class LocalSecrets(pulumi.ComponentResource):
     def environment_of(self, service: Service) -> dict[str, pulumi.Input[str]]:
         """The variables of `service` that this component owns."""
         variables: dict[str, pulumi.Input[str]] = {
-            variable: self._values[secret].value for variable, secret in secret_variables(service).items()
+            variable: self._values[secret].versions for variable, secret in secret_variables(service).items()
         }
         if self._keys:
             callers = [caller for caller in allowed_callers(self._catalog, service.name) if caller in self._keys]

@@ -12,9 +12,14 @@ import pytest
 from infra.local.locks import remove_stale
 from tests.engine.workshop import Workshop, wait_until, words
 
-pytestmark = [pytest.mark.engine, pytest.mark.processes, pytest.mark.xdist_group("local-interruptions")]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.processes,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("local-interruptions"),
+]
 
-SLOW = "import time\ntime.sleep(8)\n"
+SLOW = "import time\ntime.sleep(25)\n"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,7 @@ def test_an_interrupted_up_leaves_what_the_next_one_completes(
     (os.killpg if whole_group else os.kill)(process.pid, number)
     said = process.communicate(timeout=60)[0]
     assert process.returncode != 0, said
-    assert time.monotonic() - begun < 7, "it does not wait for the start that it has interrupted"
+    assert time.monotonic() - begun < 20, "it does not wait for the start that it has interrupted"
     # The plugin undoes what it was at even when its engine is gone.
     wait_until(lambda: not [i for i in bare.processes() if "infra.local.plugin" in i.command])
     assert not [identity for identity in bare.processes() if "aex-provider-registry" in identity.command]

@@ -5,7 +5,7 @@ the local stack must run where nothing else can be reached.
 
 A value is also kept in a file of the stack's folder (readable by this user only, like the database beside it): data
 that survives `pulumi destroy` is of no use without the secret that its API keys were hashed with. The file goes with
-the folder. A higher `rotation` makes a new value.
+the folder.
 """
 
 from __future__ import annotations
@@ -14,52 +14,32 @@ import base64
 import json
 import os
 import secrets
-from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.components.protocol import Context, Created, Failure, PlainProperties, Resource, ResourceKind
 from infra.local.plugin.inputs import is_known, path, text, whole
 
+Versions: TypeAlias = dict[str, str]
+"""Version -> value; the one in use first."""
 
-class _Kept(ResourceKind):
-    """What both have in common: the value comes from the file if it is there and not older, or is made."""
-
-    replace_on = frozenset({"rotation", "bytes", "prefix"})
-
-    @abstractmethod
-    def generate(self, inputs: PlainProperties) -> str:
-        """A new value."""
-
-    @abstractmethod
-    def outputs(self, value: str) -> PlainProperties:
-        """The outputs for a value."""
-
-    def create(self, context: Context, inputs: PlainProperties) -> Created:
-        """Make the value, or use the one that an earlier stack in this folder has kept."""
-        file = path(inputs, "file")
-        value = _kept(file, inputs) or self.generate(inputs)
-        _keep(file, inputs, value)
-        return Created(id=file.name, outputs={**inputs, **self.outputs(value)})
-
-    def update(self, context: Context, resource: Resource, inputs: PlainProperties) -> PlainProperties:
-        """The folder has moved: the value stays."""
-        computed = {key: resource.outputs[key] for key in self.computed}
-        _keep(path(inputs, "file"), inputs, text(computed, self.kept_output))
-        return {**inputs, **computed}
-
-    kept_output = "value"
-    """The output that is written to the file; the others are derived from it."""
+_KEPT_VERSIONS = 2
+"""The version in use and the one before it, which what was made with it still needs."""
 
 
-class SecretKind(_Kept):
-    """Random bytes as lower-case hexadecimal digits after a prefix."""
+class SecretKind(ResourceKind):
+    """Random bytes as lower-case hexadecimal digits after a prefix.
+
+    `value` is the version that `rotation` says; `versions` is what services are given, `<version>:<value>,...` with the
+    one in use first and the previous one after it. Another `rotation` makes another value, and a return to the previous
+    one uses the previous value again.
+    """
 
     token = "aex:local:Secret"  # noqa: S105  (the name of a type)
-    computed = secret_outputs = frozenset({"value"})
+    computed = volatile = secret_outputs = frozenset({"value", "versions"})
 
     def defaults(self, urn: str, inputs: PlainProperties) -> PlainProperties:
         """256 bits, no prefix, the first version."""
@@ -71,56 +51,70 @@ class SecretKind(_Kept):
         if is_known(length) and not (isinstance(length, int) and 16 <= length <= 1024):
             yield Failure("bytes", "must be from 16 to 1024: fewer could be guessed")
 
-    def generate(self, inputs: PlainProperties) -> str:
-        """From the system's source of randomness."""
-        return text(inputs, "prefix") + secrets.token_hex(whole(inputs, "bytes"))
+    def create(self, context: Context, inputs: PlainProperties) -> Created:
+        """Make the value, or use the one that an earlier stack in this folder has kept."""
+        return Created(id=path(inputs, "file").name, outputs=_rotated(inputs, _kept(path(inputs, "file"))))
 
-    def outputs(self, value: str) -> PlainProperties:
-        """The value alone."""
-        return {"value": value}
+    def update(self, context: Context, resource: Resource, inputs: PlainProperties) -> PlainProperties:
+        """Make the next version, and keep the previous one."""
+        return _rotated(inputs, _parsed(text(resource.outputs, "versions")))
 
 
-class SigningKeyKind(_Kept):
+class SigningKeyKind(ResourceKind):
     """An Ed25519 key pair: a secret seed and the public key, both base64 of 32 bytes."""
 
     token = "aex:local:SigningKey"  # noqa: S105  (the name of a type)
     computed = frozenset({"seed", "publicKey"})
     secret_outputs = frozenset({"seed"})
-    kept_output = "seed"
 
-    def defaults(self, urn: str, inputs: PlainProperties) -> PlainProperties:
-        """The first version."""
-        return {"rotation": 1}
+    def create(self, context: Context, inputs: PlainProperties) -> Created:
+        """Make the pair, or use the one that an earlier stack in this folder has kept."""
+        file = path(inputs, "file")
+        kept = _kept(file)
+        seed = next(iter(kept.values())) if kept else base64.b64encode(secrets.token_bytes(32)).decode()
+        _keep(file, {"1": seed})
+        return Created(id=file.name, outputs={**inputs, "seed": seed, "publicKey": _public_key(seed)})
 
-    def generate(self, inputs: PlainProperties) -> str:
-        """A new seed."""
-        return base64.b64encode(secrets.token_bytes(32)).decode()
-
-    def outputs(self, value: str) -> PlainProperties:
-        """The seed and the key that it determines."""
-        public = Ed25519PrivateKey.from_private_bytes(base64.b64decode(value)).public_key().public_bytes_raw()
-        return {"seed": value, "publicKey": base64.b64encode(public).decode()}
+    def update(self, context: Context, resource: Resource, inputs: PlainProperties) -> PlainProperties:
+        """The folder has moved: the pair stays."""
+        seed = text(resource.outputs, "seed")
+        _keep(path(inputs, "file"), {"1": seed})
+        return {**inputs, "seed": seed, "publicKey": _public_key(seed)}
 
 
-def _kept(file: Path, inputs: PlainProperties) -> str | None:
+def _rotated(inputs: PlainProperties, kept: Versions) -> PlainProperties:
+    version = str(whole(inputs, "rotation"))
+    value = kept.pop(version, None) or text(inputs, "prefix") + secrets.token_hex(whole(inputs, "bytes"))
+    versions = dict(list({version: value, **kept}.items())[:_KEPT_VERSIONS])
+    _keep(path(inputs, "file"), versions)
+    return {**inputs, "value": value, "versions": ",".join(f"{name}:{item}" for name, item in versions.items())}
+
+
+def _parsed(versions: str) -> Versions:
+    pairs = (part.partition(":") for part in versions.split(","))
+    return {version: value for version, _, value in pairs}
+
+
+def _public_key(seed: str) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def _kept(file: Path) -> Versions:
     try:
         content = cast("dict[str, object]", json.loads(file.read_text()))
-        return str(content["value"]) if content["version"] == _version(inputs) else None
+        return {str(version): str(value) for version, value in cast("list[tuple[object, object]]", content["versions"])}
     except (OSError, ValueError, KeyError, TypeError):
         # Nothing usable there: a new value is made, and replaces the file.
-        return None
+        return {}
 
 
-def _keep(file: Path, inputs: PlainProperties, value: str) -> None:
+def _keep(file: Path, versions: Versions) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".tmp")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as target:
-        json.dump({"version": _version(inputs), "value": value}, target)
+        json.dump({"versions": list(versions.items())}, target)
     fresh.replace(file)
-
-
-def _version(inputs: PlainProperties) -> str:
-    return "/".join(str(inputs.get(key, "")) for key in ("rotation", "bytes", "prefix"))
 
 
 __all__ = ["SecretKind", "SigningKeyKind"]

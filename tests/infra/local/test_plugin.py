@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pulumi.runtime.proto import provider_pb2 as wire
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from infra.components.protocol import Context, PlainProperties, ProviderError, Resource
+from infra.components.protocol import Context, Plain, PlainProperties, ProviderError, Resource, ResourceKind
 from infra.components.protocol.values import Secret, decode, encode
 from infra.local import ports
 from infra.local.plugin import folder as folder_module
@@ -136,39 +136,48 @@ class TestFolder:
 
 
 class TestSecrets:
+    def inputs(self, tmp_path: Path, **changes: Plain) -> PlainProperties:
+        return {"file": str(tmp_path / "s" / "x.json"), "rotation": 1, "prefix": "aexk_", "bytes": 32, **changes}
+
     def test_a_value_is_made_once_and_kept_with_the_data(self, tmp_path: Path):
-        kind = SecretKind()
-        inputs: PlainProperties = {
-            "file": str(tmp_path / "s" / "x.json"),
-            "rotation": 1,
-            "prefix": "aexk_",
-            "bytes": 32,
-        }
+        kind, inputs = SecretKind(), self.inputs(tmp_path)
         first = kind.create(Context(), inputs).outputs["value"]
         assert isinstance(first, str) and first.startswith("aexk_") and len(first) == 5 + 64
         assert (tmp_path / "s" / "x.json").stat().st_mode & 0o077 == 0
         assert kind.create(Context(), inputs).outputs["value"] == first
-        rotated = kind.create(Context(), {**inputs, "rotation": 2}).outputs["value"]
-        assert rotated != first
         (tmp_path / "s" / "x.json").write_text("garbage")
-        assert kind.create(Context(), {**inputs, "rotation": 2}).outputs["value"] not in [first, rotated]
+        assert kind.create(Context(), inputs).outputs["value"] != first
 
-    def test_a_higher_rotation_replaces(self, tmp_path: Path):
+    def test_a_rotation_keeps_the_version_before_and_can_be_taken_back(self, tmp_path: Path):
         kind = SecretKind()
-        inputs: PlainProperties = {"file": str(tmp_path / "x.json"), "rotation": 1, "prefix": "", "bytes": 32}
-        created = kind.create(Context(), inputs)
-        resource = Resource(URN, created.id, inputs, created.outputs)
-        assert kind.diff(resource, {**inputs, "rotation": 2}).replaced == {"rotation"}
-        moved: PlainProperties = {**inputs, "file": str(tmp_path / "elsewhere" / "x.json")}
+        created = kind.create(Context(), self.inputs(tmp_path))
+        outputs, values = created.outputs, {1: created.outputs["value"]}
+        assert outputs["versions"] == f"1:{values[1]}"
+        for rotation, expected in ((2, [2, 1]), (3, [3, 2]), (2, [2, 3])):
+            resource = Resource(URN, created.id, self.inputs(tmp_path), outputs)
+            wanted = self.inputs(tmp_path, rotation=rotation)
+            assert not kind.diff(resource, wanted).replaced
+            outputs = kind.update(Context(), resource, wanted)
+            assert values.setdefault(rotation, outputs["value"]) == outputs["value"]
+            assert outputs["versions"] == ",".join(f"{version}:{values[version]}" for version in expected)
+            again = kind.create(Context(), wanted).outputs
+            assert again == outputs, "the next stack in this folder has the same versions"
+        assert len(set(map(str, values.values()))) == 3
+
+    @pytest.mark.parametrize("kind", [SecretKind(), SigningKeyKind()])
+    def test_a_moved_folder_changes_no_value(self, tmp_path: Path, kind: ResourceKind):
+        created = kind.create(Context(), self.inputs(tmp_path))
+        resource = Resource(URN, created.id, self.inputs(tmp_path), created.outputs)
+        moved = self.inputs(tmp_path, file=str(tmp_path / "elsewhere" / "x.json"))
         assert not kind.diff(resource, moved).replaced
-        assert kind.update(Context(), resource, moved)["value"] == created.outputs["value"]
-        assert kind.create(Context(), moved).outputs["value"] == created.outputs["value"]
+        assert kind.update(Context(), resource, moved) == {**created.outputs, **moved}
+        assert kind.create(Context(), moved).outputs == {**created.outputs, **moved}
 
     def test_short_secrets_are_refused(self):
         assert [failure.property for failure in SecretKind().check({"bytes": 8})] == ["bytes"]
 
     def test_the_public_key_verifies_what_the_seed_signs(self, tmp_path: Path):
-        outputs = SigningKeyKind().create(Context(), {"file": str(tmp_path / "k.json"), "rotation": 1}).outputs
+        outputs = SigningKeyKind().create(Context(), {"file": str(tmp_path / "k.json")}).outputs
         seed, public = (base64.b64decode(str(outputs[key])) for key in ("seed", "publicKey"))
         signature = Ed25519PrivateKey.from_private_bytes(seed).sign(b"message")
         Ed25519PublicKey.from_public_bytes(public).verify(signature, b"message")
