@@ -18,7 +18,7 @@ from tests.app.telemetry.test_telemetry import Telemetry
 async def bounded(store: Store | None = None, **settings: object) -> AsyncIterator[Telemetry]:
     clock = TestClock()
     clock.moment = datetime.now(UTC)
-    async with running(DEFINITION, clock=clock, store=store, **settings) as app:
+    async with running(DEFINITION, peers={}, clock=clock, store=store, **settings) as app:
         yield Telemetry(app, client_of(app), clock)
 
 
