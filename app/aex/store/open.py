@@ -57,6 +57,9 @@ async def _backend(settings: StoreSettings, owned: Mapping[str, Collection], env
 
             return MongoBackend(MongoSettings.from_environ(environ), owned)
         case "firestore":
-            raise StoreMisconfigured("STORE_TYPE=firestore is not available in this release; set STORE_TYPE=sqlite")
+            from aex.store.firestore import FirestoreBackend
+            from aex.store.firestore_client import FirestoreSettings
+
+            return FirestoreBackend(FirestoreSettings.from_environ(environ), owned)
         case other:
             raise StoreMisconfigured(f"STORE_TYPE={other!r} is unknown; set it to sqlite, mongo or firestore")

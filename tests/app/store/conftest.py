@@ -10,7 +10,7 @@ from aex.store.port import Store
 from tests.app.store.harness import FirestoreHarness, Harness, MongoHarness, SqliteHarness
 from tests.app.store.servers import FirestoreEmulator, Missing, MongoServer
 
-BACKENDS = ("sqlite", "sqlite-memory", "mongo")
+BACKENDS = ("sqlite", "sqlite-memory", "mongo", "firestore")
 
 
 @pytest.fixture(scope="session")
