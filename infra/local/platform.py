@@ -15,7 +15,7 @@ from infra.components.catalog import CATALOG
 from infra.components.environment import Common, StoreType, environment_of
 from infra.components.graph import callees_of, deployment_order
 from infra.components.model import Service
-from infra.config import Settings
+from infra.config import Environment, Settings
 from infra.config.local import LocalSettings
 from infra.local.records import CHECKOUT
 from infra.local.resources import Folder
@@ -31,7 +31,8 @@ class LocalPlatform(pulumi.ComponentResource):
         super().__init__("agent-exchange:local:Platform", "local", None, opts)
         self._local = local
         self._common = Common(
-            environment=settings.environment.value,
+            # Whatever the stack is for, a service on this machine runs as on a laptop: plain http, private addresses.
+            environment=Environment.LOCAL.value,
             store=local.store_type,
             service_auth=local.service_auth,
             duty_interval_seconds=local.duty_interval_seconds,

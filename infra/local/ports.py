@@ -28,7 +28,8 @@ class Holder:
 
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do: connections of a predecessor that are still closing do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,9 +39,14 @@ def is_free(host: str, port: int) -> bool:
                 return False
             raise
     # macOS lets a second server bind 127.0.0.1 while another one has 0.0.0.0; only a connection tells.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+    with socket.socket(family, socket.SOCK_STREAM) as client:
         client.settimeout(0.5)
         return client.connect_ex((host, port)) != 0
+
+
+def base_url(host: str, port: int) -> str:
+    """The URL of a server there, without a final slash."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def holder(port: int) -> Holder:
@@ -72,4 +78,4 @@ def owned_by(pid: int, port: int) -> bool:
         return True
 
 
-__all__ = ["Holder", "holder", "is_free", "listens", "owned_by"]
+__all__ = ["Holder", "base_url", "holder", "is_free", "listens", "owned_by"]

@@ -66,7 +66,7 @@ class Spec:
     @property
     def health_url(self) -> str:
         """What is asked whether the process is up."""
-        return f"http://{self.host}:{self.port}{self.health_path}"
+        return f"{ports.base_url(self.host, self.port)}{self.health_path}"
 
     @property
     def fingerprint(self) -> str:
@@ -76,18 +76,19 @@ class Spec:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def ensure(spec: Spec, cancelled: threading.Event | None = None) -> Identity:
+def ensure(spec: Spec, cancelled: threading.Event | None = None, known: Identity | None = None) -> Identity:
     """Make the process run as `spec` says, and return once it is healthy.
 
-    What an interrupted run has left is taken over if it is exactly this and healthy, and stopped otherwise. Raises
-    ProcessError, after which nothing of it runs.
+    What an interrupted run has left is taken over if it is exactly this and healthy, and stopped otherwise. `known` is
+    the process that the caller remembers, for when the record was removed. Raises ProcessError, after which nothing of
+    it runs.
     """
     cancelled = cancelled or threading.Event()
     record = records.load(spec.folder, spec.name)
-    if record:
-        if record.service and record.fingerprint == spec.fingerprint and alive(record.service) and _healthy(spec):
-            return record.service
-        stop(spec.folder, spec.name, spec.stop_timeout)
+    started = record.service if record and record.fingerprint == spec.fingerprint else None
+    if started and alive(started) and _healthy(spec):
+        return started
+    stop(spec.folder, spec.name, spec.stop_timeout, known)
     _require_port(spec)
     if cancelled.is_set():
         raise ProcessError(f"{spec.name} was not started: the deployment was interrupted")
@@ -100,9 +101,14 @@ def running(folder: Path, name: str, identity: Identity) -> bool:
     return record is not None and record.service == identity and alive(identity)
 
 
-def stop(folder: Path, name: str, grace: float) -> None:
-    """End the process recorded under `name`, with SIGTERM and after `grace` seconds with SIGKILL."""
+def stop(folder: Path, name: str, grace: float, known: Identity | None = None) -> None:
+    """End the process recorded under `name`, with SIGTERM and after `grace` seconds with SIGKILL.
+
+    `known` is the process that the caller remembers, for when the record was removed; its pump ends by itself.
+    """
     record = records.load(folder, name)
+    if record is None and known is not None:
+        record = Record(fingerprint="", pump=known, service=known)
     if record is None:
         return
     # An interruption may come between the start of the pump and that of its service: look again until the pump is gone.
@@ -151,7 +157,7 @@ def tail(log: Path) -> str:
     except FileNotFoundError:
         return "    (it wrote nothing)"
     starts = [number for number, line in enumerate(lines) if '"logger": "pump", "event": "started"' in line]
-    lines = lines[starts[-1] + 1 :] if starts else lines
+    lines = [line for line in lines[starts[-1] + 1 if starts else 0 :] if '"logger": "pump"' not in line]
     shown = [f"    {line[:_TAIL_LINE_CHARACTERS]}" for line in lines[-_TAIL_LINES:]]
     return "\n".join(shown) or "    (it wrote nothing)"
 

@@ -15,6 +15,7 @@ import pulumi
 from infra.components.catalog import HEALTH_PATH
 from infra.components.model import Service
 from infra.local.code import code_hash
+from infra.local.ports import base_url
 from infra.local.resources import Process
 
 SHUTDOWN_GRACE_SECONDS = 10
@@ -46,7 +47,7 @@ class LocalService(pulumi.ComponentResource):
     def __init__(self, service: Service, args: LocalServiceArgs, opts: pulumi.ResourceOptions) -> None:
         """Start the service once everything that it depends on is there."""
         super().__init__("agent-exchange:local:Service", service.name, None, opts)
-        self.url = f"http://{args.host}:{args.port}"
+        self.url = base_url(args.host, args.port)
         variables: dict[str, pulumi.Input[str]] = {
             **args.environment,
             "PORT": str(args.port),

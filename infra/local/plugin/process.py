@@ -22,7 +22,7 @@ from infra.components.protocol import (
     Resource,
     ResourceKind,
 )
-from infra.local import processes
+from infra.local import processes, records
 from infra.local.identity import Identity
 from infra.local.plugin.inputs import is_known, number, path, table, text, whole, words
 from infra.local.processes import ProcessError, Spec
@@ -34,7 +34,7 @@ class ProcessKind(ResourceKind):
     """Starts, watches, restarts and stops the process."""
 
     token = "aex:local:Process"  # noqa: S105  (the name of a type)
-    computed = frozenset({"pid", "started", "commandLine", "log", "status"})
+    computed = frozenset({"pid", "started", "commandLine", "log", "status", "checkout"})
     volatile = frozenset({"pid", "started", "commandLine"})
     replace_on = frozenset({"name", "folder"})
     # Two processes cannot have one port.
@@ -74,24 +74,23 @@ class ProcessKind(ResourceKind):
 
     def update(self, context: Context, resource: Resource, inputs: PlainProperties) -> PlainProperties:
         """Start it again with the new inputs, unless it runs with them already."""
-        return _ensured(context, inputs)
+        return _ensured(context, inputs, _known(resource))
 
     def delete(self, context: Context, resource: Resource) -> None:
         """Stop it."""
         try:
+            outputs = resource.outputs
             processes.stop(
-                path(resource.outputs, "folder"),
-                text(resource.outputs, "name"),
-                number(resource.outputs, "stopTimeout"),
+                path(outputs, "folder"), text(outputs, "name"), number(outputs, "stopTimeout"), _known(resource)
             )
         except ProcessError as error:
             raise ProviderError(str(error)) from None
 
 
-def _ensured(context: Context, inputs: PlainProperties) -> PlainProperties:
+def _ensured(context: Context, inputs: PlainProperties, known: Identity | None = None) -> PlainProperties:
     spec = _spec(inputs)
     try:
-        service = processes.ensure(spec, context.cancelled)
+        service = processes.ensure(spec, context.cancelled, known)
     except ProcessError as error:
         raise ProviderError(str(error)) from None
     return {
@@ -101,6 +100,7 @@ def _ensured(context: Context, inputs: PlainProperties) -> PlainProperties:
         "commandLine": list(service.command),
         "log": str(spec.log),
         "status": "running",
+        "checkout": str(records.CHECKOUT),
     }
 
 
@@ -121,9 +121,17 @@ def _spec(inputs: PlainProperties) -> Spec:
 
 
 def _runs(resource: Resource) -> bool:
+    return processes.running(path(resource.outputs, "folder"), text(resource.outputs, "name"), _identity(resource))
+
+
+def _identity(resource: Resource) -> Identity:
     outputs = resource.outputs
-    identity = Identity(whole(outputs, "pid"), text(outputs, "started"), words(outputs, "commandLine"))
-    return processes.running(path(outputs, "folder"), text(outputs, "name"), identity)
+    return Identity(whole(outputs, "pid"), text(outputs, "started"), words(outputs, "commandLine"))
+
+
+def _known(resource: Resource) -> Identity | None:
+    """The process of the state, unless the state was copied from another checkout together with its processes' pids."""
+    return _identity(resource) if resource.outputs.get("checkout") == str(records.CHECKOUT) else None
 
 
 __all__ = ["ProcessKind"]

@@ -86,6 +86,29 @@ class TestProcess:
         assert kind.diff(resource, inputs).drifted == {"status"}
         assert kind.update(Context(), resource, inputs)["status"] == "running"
 
+    @pytest.mark.parametrize("copied", [False, True])
+    def test_a_removed_folder_loses_no_process_and_a_copied_state_takes_none(
+        self, make_spec: MakeSpec, folder: Path, copied: bool
+    ):
+        kind, inputs = ProcessKind(), process_inputs(make_spec)
+        created = kind.create(Context(), inputs)
+        shutil.rmtree(folder)
+        outputs = {**created.outputs, "checkout": "/another/checkout"} if copied else created.outputs
+        resource = Resource(URN, created.id, inputs, outputs)
+        assert kind.diff(resource, inputs).drifted == {"status"}
+        if copied:
+            with pytest.raises(ProviderError, match="listens there"):
+                kind.update(Context(), resource, inputs)
+        else:
+            outputs = kind.update(Context(), resource, inputs)
+            assert outputs["pid"] != created.outputs["pid"]
+            resource = Resource(URN, created.id, inputs, outputs)
+            shutil.rmtree(folder)
+        kind.delete(Context(), resource)
+        assert ports.is_free("127.0.0.1", int(str(inputs["port"]))) is not copied
+        if copied:
+            os.kill(int(str(created.outputs["pid"])), signal.SIGKILL)
+
     def test_bad_inputs_are_refused(self):
         bad: PlainProperties = {"name": "A B", "port": 80, "command": [], "directory": "app", "folder": ".aex"}
         assert {failure.property for failure in ProcessKind().check(bad)} == set(bad)
