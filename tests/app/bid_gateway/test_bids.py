@@ -25,7 +25,7 @@ async def test_the_answer_to_a_bid_has_the_contracts_fields(exchange: Exchange) 
 async def test_everything_in_a_bid_is_listed_to_those_who_rank_it(exchange: Exchange) -> None:
     provider_id, key = await exchange.provider(tenant="tenant_p")
     work_id = await exchange.work()
-    sent = {
+    sent: dict[str, object] = {
         "price": 0.3,
         "confidence": 1,
         "approach": "with care",
@@ -36,8 +36,8 @@ async def test_everything_in_a_bid_is_listed_to_those_who_rank_it(exchange: Exch
         "a2a_endpoint": "https://agent.example.com/a2a?x=1",
         "expires_at": "2026-11-24T13:00:00.5Z",
     }
-    faked = {"provider_id": "prov_other", "currency": "EUR", "status": "AWARDED"}
-    bid_id = (await exchange.bid(key, work_id, **sent, **faked)).json()["bid_id"]
+    faked: dict[str, object] = {"provider_id": "prov_other", "currency": "EUR", "status": "AWARDED"}
+    bid_id = (await exchange.bid(key, work_id, None, **sent, **faked)).json()["bid_id"]
     listed = (await exchange.client.get("/internal/v1/bids", params={"work_id": work_id})).json()
     bid = {
         **sent,
