@@ -1,11 +1,10 @@
 """The routes of aex-settlement (contract 11.2), thin: read the request, call the use case, shape the answer."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
 from aex.core.context import Caller, RequestContext
-from aex.core.errors import bad_request, forbidden
+from aex.core.errors import bad_request
+from aex.core.idempotency import IdempotencyKey
 from aex.core.ids import is_id
 from aex.core.money import text_from_micro
 from aex.core.paging import Cursor, Limit, limit_from
@@ -30,8 +29,6 @@ SETTLER = "aex-contract-engine"
 OPERATOR = "operator"
 """Who looks after the ledger, as the catalog names it."""
 
-Key = Annotated[str | None, Header(description="a repeated request with the same key is booked once")]
-
 
 def settlement_routes(settlement: Settlement, auditor: Auditor) -> APIRouter:
     """All routes of the service."""
@@ -45,11 +42,9 @@ def _public(settlement: Settlement) -> APIRouter:
     router = APIRouter(tags=["settlement"])
 
     @router.post("/v1/deposits", status_code=201)
-    async def deposit(
-        caller: Caller, body: DepositBody, x_idempotency_key: Key = None, idempotency_key: Key = None
-    ) -> Response:
+    async def deposit(caller: Caller, body: DepositBody, key: IdempotencyKey) -> Response:
         """Books a deposit into a balance."""
-        entry = await settlement.deposit(caller, body, x_idempotency_key or idempotency_key)
+        entry = await settlement.deposit(caller, body, key)
         return Json(deposit_answer(entry), 201)
 
     @router.get("/v1/balance")
@@ -96,14 +91,14 @@ def _internal(settlement: Settlement, auditor: Auditor) -> APIRouter:
     @router.post("/internal/settlement/complete")
     async def complete(caller: Caller, body: SettleBody) -> Response:
         """Settles a contract, once; a failed one is recorded and not billed."""
-        _only(caller, SETTLER)
+        caller.require_service(SETTLER)
         entry = await settlement.settle(body, price_of(body.agreed_price))
         return Json({"status": "settled", "execution_id": entry.doc["reference"]})
 
     @router.post("/internal/v1/settle")
     async def settle(caller: Caller, body: SimpleSettleBody) -> Response:
         """The short form: a successful contract."""
-        _only(caller, SETTLER)
+        caller.require_service(SETTLER)
         full = SettleBody(
             contract_id=body.contract_id,
             consumer_id=body.consumer_id,
@@ -117,21 +112,16 @@ def _internal(settlement: Settlement, auditor: Auditor) -> APIRouter:
     @router.get("/internal/v1/ledger/check")
     async def check(caller: Caller) -> Response:
         """Recomputes every balance from the ledger and reports differences."""
-        _only(caller, OPERATOR)
+        caller.require_service(OPERATOR)
         return Json(await auditor.check())
 
     @router.post("/internal/v1/balances/rebuild")
     async def rebuild(caller: Caller) -> Response:
         """Sets balances that differ from the ledger to what the ledger says."""
-        _only(caller, OPERATOR)
+        caller.require_service(OPERATOR)
         return Json({"rebuilt": await auditor.rebuild()})
 
     return router
-
-
-def _only(caller: RequestContext, name: str) -> None:
-    if caller.service not in {None, name}:
-        raise forbidden(f"only {name} calls this route")
 
 
 def _account(caller: RequestContext, tenant_id: str) -> str:

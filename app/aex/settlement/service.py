@@ -5,6 +5,7 @@ from typing import cast
 from aex.core.clock import Clock, stamp
 from aex.core.context import RequestContext
 from aex.core.errors import bad_request, conflict, forbidden
+from aex.core.idempotency import key_reused
 from aex.core.ids import derived_id, is_id, new_id
 from aex.core.logging import get_logger
 from aex.core.money import MAX_MICRO, micro_from_text, text_from_micro
@@ -22,7 +23,6 @@ _ZERO_TIME = "0001-"
 """How a Go client writes that it knows no time (contract 1.4)."""
 _METADATA_BYTES = 65_536
 """An entry is written again when it is folded, so what a client attaches to it is bounded."""
-_KEY_LENGTH = 255
 
 
 class Settlement:
@@ -40,14 +40,12 @@ class Settlement:
         tenant = _account(body.tenant_id)
         amount = _positive(body.amount)
         caller.require_tenant(tenant, "the balance")
-        if key is not None and not 0 < len(key) <= _KEY_LENGTH:
-            raise bad_request(f"the idempotency key must have 1 to {_KEY_LENGTH} characters")
         await self._refuse_overflow(tenant, amount)
         transaction = derived_id("tx_", tenant, key) if key else new_id("tx_")
         entry = rules.deposit_entry(transaction, tenant, amount, body.amount.strip(), stamp(self._clock()))
         stored, fresh = await self._ledger.post(rules.deposit_entry_id(transaction), entry)
         if not fresh and stored.doc["amount_micro"] != amount:
-            raise conflict("this idempotency key was used for another amount", "idempotency_conflict")
+            raise key_reused()
         return stored.doc
 
     async def settle(self, body: SettleBody, price_micro: int) -> Stored:

@@ -70,7 +70,7 @@ async def test_a_repeated_deposit_with_its_key_is_booked_once() -> None:
         first, again = await b.deposit("tenant_a", "5", key="k"), await b.deposit("tenant_a", "5", key="k")
         assert first.json() == again.json() and again.status_code == 201
         other = await b.deposit("tenant_a", "6", key="k")
-        assert other.status_code == 409 and error_code(other) == "idempotency_conflict"
+        assert other.status_code == 409 and error_code(other) == "idempotency_key_reused"
         assert (await b.deposit("tenant_b", "6", key="k")).status_code == 201
         assert await b.balance("tenant_a") == "5"
 
