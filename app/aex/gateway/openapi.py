@@ -25,6 +25,7 @@ Object = dict[str, JsonValue]
 KEPT_SECONDS = 60.0
 _INCOMPLETE_SECONDS = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
+_SCHEMAS = "#/components/schemas/"
 _MAX_BYTES = 4_000_000
 _SECURITY: Object = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -80,6 +81,7 @@ def assemble(table: RouteTable, documents: Mapping[str, Object | None]) -> Objec
             if route is not None and route.target == name and isinstance(item, dict):
                 renamed = cast("Object", _renamed(item, prefix))
                 paths[path] = {method: _described(renamed, method, route, name) for method in renamed}
+    schemas = _used(paths, schemas)
     missing: list[JsonValue] = [name for name, document in documents.items() if document is None]
     return {
         "openapi": "3.1.0",
@@ -92,6 +94,26 @@ def assemble(table: RouteTable, documents: Mapping[str, Object | None]) -> Objec
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
+
+
+def _used(paths: Object, schemas: Object) -> Object:
+    """Those of `schemas` that `paths` refer to, directly or through others: bodies of internal routes are left out."""
+    used: Object = {}
+    waiting: list[JsonValue] = [paths]
+    while waiting:
+        match waiting.pop():
+            case dict() as value:
+                waiting.extend(value.values())
+                reference = value.get("$ref")
+                name = reference.removeprefix(_SCHEMAS) if isinstance(reference, str) else ""
+                if name in schemas and name not in used:
+                    used[name] = schemas[name]
+                    waiting.append(schemas[name])
+            case list() as values:
+                waiting.extend(values)
+            case _:
+                pass
+    return dict(sorted(used.items()))
 
 
 def _described(item: Object, method: str, route: Route, name: str) -> JsonValue:
@@ -112,7 +134,7 @@ def _renamed(value: JsonValue, prefix: str) -> JsonValue:
     match value:
         case dict():
             return {
-                key: item.replace("#/components/schemas/", f"#/components/schemas/{prefix}")
+                key: item.replace(_SCHEMAS, f"{_SCHEMAS}{prefix}")
                 if key == "$ref" and isinstance(item, str)
                 else _renamed(item, prefix)
                 for key, item in value.items()

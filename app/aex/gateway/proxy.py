@@ -1,8 +1,8 @@
 """Passing one request on and its answer back, on aiohttp: bounded in time and memory, nothing sent twice.
 
 Request bodies (at most 1 MiB, contract 1.6) are read before they are sent, so that no backend waits for a slow client;
-answers are streamed. What is repeated: a request that never left, on a connection that could not be made; and a GET or
-HEAD whose kept connection turned out to be dead.
+answers are streamed. What is repeated: a request that never left, because the connection could not be made; and, once
+and by aiohttp itself, an idempotent one (GET, HEAD, PUT, DELETE) whose connection was closed before an answer came.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Proxy:
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 again, problem = attempt < _CONNECT_ATTEMPTS, error
             except (aiohttp.ClientError, OSError) as error:
-                again, problem = attempt == 1 and passage.method in {"GET", "HEAD"}, error
+                again, problem = False, error
             if not again:
                 passage.upstream.failed()
                 log.warning("upstream failed", upstream=passage.upstream.name, reason=type(problem).__name__)

@@ -71,8 +71,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/v1/stats", TELEMETRY, "telemetry:read", "telemetry:write"),
 )
 
-# Exactly what RFC 3986 allows in segments that are not empty.
-_PATH = re.compile(rb"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+")
+# Exactly what RFC 3986 allows in segments that are not empty, and the root.
+_PATH = re.compile(rb"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+|/")
 # What two readers may read differently: dot segments in any spelling, encoded separators, control characters.
 _AMBIGUOUS = re.compile(rb"/\.{1,2}(?:/|$)|%(?:2[eEfF]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
 
