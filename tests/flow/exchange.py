@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from aex.core.service_auth import public_key
+from aex.core.service_tokens import public_key
 from infra.components.catalog import CATALOG
 from infra.components.environment import (
     Common,

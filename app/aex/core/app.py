@@ -1,6 +1,6 @@
 """The app factory: a definition and its settings make a running service, with health, metrics, errors and identity."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from aex.core.edge import Edge, error_body
 from aex.core.errors import ApiError, forbidden
 from aex.core.logging import get_logger
 from aex.core.metrics import CONTENT_TYPE, Metrics
-from aex.core.peers import HttpPeer, Peer, Session
+from aex.core.peers import Peer
 from aex.core.runtime import Definition, Runtime
 from aex.core.service_auth import check_for, proof_for
 from aex.core.settings import Duties, Settings
@@ -41,22 +41,19 @@ def create_app(
     `ValueError` naming the variable when the settings contradict each other.
     """
     metrics = Metrics(definition.name)
-    session = Session()
-    proof = proof_for(settings, definition.name)
-    if peers is None:
-        peers = {
-            callee: HttpPeer(callee, getattr(settings, variable), session=session, proof=proof, metrics=metrics)
-            for callee, variable in definition.calls.items()
-        }
+    stopping: list[Callable[[], Awaitable[None]]] = []
+    if peers is None and definition.calls:
+        peers, close = _peers(definition, settings, metrics)
+        stopping.append(close)
     runtime = Runtime(
         name=definition.name,
         settings=settings,
         store=store,
-        peers=peers,
+        peers=peers or {},
         clock=clock,
         metrics=metrics,
-        session=session,
         roster=DutyRoster(metrics),
+        stopping=stopping,
     )
     routes = definition.build(runtime)
     edge = Middleware(
@@ -89,6 +86,21 @@ def create_app(
     return app
 
 
+def _peers(
+    definition: Definition[S], settings: S, metrics: Metrics
+) -> tuple[Mapping[str, Peer], Callable[[], Awaitable[None]]]:
+    """The callees of a service at the URLs in its settings, and what closes their connections."""
+    from aex.core.http import HttpPeer, Session
+
+    session = Session()
+    proof = proof_for(settings, definition.name)
+    peers = {
+        callee: HttpPeer(callee, getattr(settings, variable), session=session, proof=proof, metrics=metrics)
+        for callee, variable in definition.calls.items()
+    }
+    return peers, session.close
+
+
 def _lifespan(runtime: Runtime[S]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
@@ -102,7 +114,6 @@ def _lifespan(runtime: Runtime[S]) -> Callable[[FastAPI], AbstractAsyncContextMa
             await runtime.roster.stop()
             for stop in runtime.stopping:
                 await stop()
-            await runtime.session.close()
             await runtime.store.close()
 
     return lifespan

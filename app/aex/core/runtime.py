@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from aex.core.clock import Clock
 from aex.core.duties import Duty, DutyRoster
 from aex.core.metrics import Metrics
-from aex.core.peers import Peer, Session
+from aex.core.peers import Peer
 from aex.core.settings import Settings
 from aex.store.port import Store
 
@@ -31,7 +31,6 @@ class Runtime(Generic[S]):
     peers: Mapping[str, Peer]
     clock: Clock
     metrics: Metrics
-    session: Session
     roster: DutyRoster
     starting: "list[Callable[[], Awaitable[None]]]" = field(default_factory=list)
     """Run before the first request, in order: seeding, warm-up."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 from pydantic import Field, SecretStr
 
-from aex.core.peers import Session
+from aex.core.http import Session
 from aex.core.runtime import Definition, Runtime
 from aex.core.service_auth import proof_for
 from aex.core.settings import Settings

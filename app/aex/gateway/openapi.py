@@ -12,8 +12,8 @@ from typing import cast
 import aiohttp
 import orjson
 
+from aex.core.http import Session
 from aex.core.logging import get_logger
-from aex.core.peers import Session
 from aex.gateway.table import Route, RouteTable
 from aex.gateway.upstream import Upstream
 from aex.store import JsonValue

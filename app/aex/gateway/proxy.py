@@ -15,8 +15,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aex.core.errors import ApiError
+from aex.core.http import Session
 from aex.core.logging import get_logger
-from aex.core.peers import Session
 from aex.gateway.headers import returned
 from aex.gateway.upstream import Upstream
 

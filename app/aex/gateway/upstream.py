@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from aex.core.errors import unavailable
+from aex.core.http import Circuit
 from aex.core.metrics import Metrics
-from aex.core.peers import Circuit
 from aex.core.service_auth import Proof
 
 

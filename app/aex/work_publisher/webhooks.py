@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from aex.core.http import Session
 from aex.core.logging import get_logger
-from aex.core.peers import Session
 from aex.core.resolver import PublicResolver
 from aex.core.urls import check_url
 

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import pytest
 
 from aex.core.errors import ApiError
+from aex.core.http import HttpPeer, Session
 from aex.core.metrics import Metrics
-from aex.core.peers import HttpPeer, Session, path
+from aex.core.peers import path
 from aex.core.service_auth import NoProof
 
 Script = Callable[[int], Awaitable[bytes]]
@@ -123,7 +124,7 @@ async def test_after_five_failures_the_peer_is_left_alone_and_tried_again_later(
     assert len(server.requests) == sent, "an open circuit sends nothing"
     server.script = server.fine
     real = time.monotonic
-    monkeypatch.setattr("aex.core.peers.time.monotonic", lambda: real() + 3)
+    monkeypatch.setattr("aex.core.http.time.monotonic", lambda: real() + 3)
     assert (await peer.call("POST", "/x")).ok
     assert (await peer.call("POST", "/x")).ok, "one success closes it"
 

@@ -12,7 +12,9 @@ from fastapi import APIRouter, Response
 from aex.core.context import Caller
 from aex.core.errors import ApiError
 from aex.core.runtime import Definition, Runtime
-from aex.core.service_auth import GOOGLE_HEADER, TOKEN_HEADER, check_for, proof_for, public_key
+from aex.core.service_auth import check_for, proof_for
+from aex.core.service_google import GOOGLE_HEADER
+from aex.core.service_tokens import TOKEN_HEADER, public_key
 from aex.core.settings import Settings
 from aex.core.wire import Json
 from tests.app.support import client_of, error_code, running, settings_of

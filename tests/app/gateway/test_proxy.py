@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from aex.core.service_auth import public_key
+from aex.core.service_tokens import public_key
 from aex.gateway.layer import Gateway
 from tests.app.gateway.harness import Backend, Wire, World, respond, serving, world
 from tests.app.support import error_code

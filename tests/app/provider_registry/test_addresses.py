@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from aex.core.service_auth import TokenProof, public_key
+from aex.core.service_tokens import TokenProof, public_key
 from aex.provider_registry.app import DEFINITION
 from tests.app.provider_registry.conftest import FakeBroker
 from tests.app.support import client_of, error_code, running

@@ -5,7 +5,7 @@ import base64
 
 import pytest
 
-from aex.core.service_auth import TokenProof, public_key
+from aex.core.service_tokens import TokenProof, public_key
 from aex.settlement.app import DEFINITION
 from tests.app.settlement.ledgers import Bench, bench, execution
 from tests.app.support import client_of, error_code, running

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from aex.core.service_auth import TokenProof, public_key
+from aex.core.service_tokens import TokenProof, public_key
 from aex.work_publisher.app import DEFINITION
 from tests.app.support import client_of, error_code, running
 from tests.app.work_publisher.conftest import WORK
