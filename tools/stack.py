@@ -26,11 +26,12 @@ LOCAL_ENVIRONMENT = {
     "PULUMI_CONFIG_PASSPHRASE": "",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 }
+# What the local stack's operations add: nothing there is worth a question. Other stacks show and ask first.
 OPERATIONS = {
-    "up": ["up", "--skip-preview", "--suppress-outputs"],
-    "preview": ["preview"],
-    "refresh": ["refresh"],
-    "destroy": ["destroy", "--skip-preview"],
+    "up": ["--yes", "--skip-preview", "--suppress-outputs"],
+    "preview": [],
+    "refresh": ["--yes", "--skip-preview"],
+    "destroy": ["--yes", "--skip-preview"],
 }
 RUNNING = """
 The Agent Exchange runs on this machine: {count} services, deployed by Pulumi from one catalog.
@@ -94,8 +95,8 @@ class Stack:
                 print("Nothing to destroy: the local stack does not exist.")
                 return 0
             self._select()
-            options = ["--yes"] if operation != "preview" else []
-        code = self._pulumi([*OPERATIONS[operation], "--stack", self._name, *options, *rest])
+            options = OPERATIONS[operation]
+        code = self._pulumi([operation, "--stack", self._name, *options, *rest])
         if code == 0 and operation == "up":
             self._tell()
         return code

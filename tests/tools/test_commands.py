@@ -8,12 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.programs import program
 from tools import check, setup, stack
 from tools.checkout import Checkout
 from tools.process import SetupError, run
 
 ROOT = Path(__file__).parents[2]
 HERE = Checkout(Path("/clone"), Path("/cache"))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout whose `pulumi` repeats its arguments."""
+    found = Checkout(tmp_path, tmp_path / "cache")
+    pulumi = program(found.bin, "pulumi")
+    pulumi.write_text('#!/bin/sh\necho "$@"\n')
+    monkeypatch.setenv("PATH", f"{found.bin}:/usr/bin:/bin")
+    return found
 
 
 def test_help_lists_every_target() -> None:
@@ -42,6 +53,23 @@ def test_the_local_stack_needs_no_account_and_no_passphrase() -> None:
 @pytest.mark.parametrize("name", ["staging", "production", "local-2"])
 def test_other_stacks_keep_the_users_settings(name: str) -> None:
     assert set(stack.changes(HERE, name)) == {"PATH", "PULUMI_SKIP_UPDATE_CHECK"}
+
+
+def test_only_the_local_stack_is_changed_without_a_question(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stack.Stack, "_select", lambda self: None)
+    monkeypatch.setattr(stack.Stack, "_tell", lambda self: None)
+    monkeypatch.setattr(stack.Stack, "_prepare", lambda self: None)
+    monkeypatch.setattr(stack.Stack, "_exists", lambda self: True)
+    for operation in stack.OPERATIONS:
+        for name in ("local", "production"):
+            stack.Stack(checkout, name).operate(operation, ["--target", "x"])
+    said = capfd.readouterr().out.splitlines()
+    assert said[0] == "up --stack local --yes --skip-preview --suppress-outputs --target x"
+    assert [line for line in said if "production" in line] == [
+        f"{operation} --stack production --target x" for operation in stack.OPERATIONS
+    ]
 
 
 def test_the_environment_can_be_taken_over_by_a_shell(capsys: pytest.CaptureFixture[str]) -> None:
