@@ -216,6 +216,14 @@ async def test_a_tenant_sees_its_own_and_a_direct_caller_everything(telemetry: T
     assert (await telemetry.get("stats"))["log_count"] == 2
 
 
+async def test_a_page_that_ends_between_records_of_one_time_loses_none(telemetry: Telemetry) -> None:
+    await telemetry.post("logs", [{"timestamp": at(10), "message": "a"}, {"timestamp": at(5), "message": "b"}])
+    telemetry.clock.advance(1)
+    await telemetry.post("logs", {"timestamp": at(5), "message": "c"})
+    for limit in "123":
+        assert await telemetry.messages(limit=limit) == ["a", "c", "b"]
+
+
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
