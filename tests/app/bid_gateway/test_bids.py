@@ -7,6 +7,7 @@ import pytest
 
 from aex.bid_gateway.app import DEFINITION
 from aex.bid_gateway.service import MAX_BIDS
+from aex.core.context import FORWARDED_HEADER
 from aex.core.errors import unavailable
 from tests.app.bid_gateway.conftest import Exchange, post_bid
 from tests.app.support import client_of, error_code, run_duties, running, runtime_of
@@ -269,6 +270,8 @@ async def test_a_tenant_does_not_use_the_key_of_anothers_provider(exchange: Exch
     _, key = await exchange.provider(tenant="tenant_a")
     work_id = await exchange.work()
     assert (await exchange.bid(key, work_id, {"X-Tenant-ID": "tenant_b"})).status_code == 403
+    # A provider that is a client of its own, with nothing but its key, as the gateway passes it on.
+    assert (await exchange.bid(key, work_id, {FORWARDED_HEADER: "1"})).status_code == 200
     assert (await exchange.bid(key, work_id, {"X-Tenant-ID": "tenant_a"})).status_code == 200
 
 
