@@ -7,7 +7,7 @@ import pytest
 
 from tests.flow.steps import Direct
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 
 async def ledger_is_sound(direct: Direct) -> None:

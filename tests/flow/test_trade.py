@@ -13,7 +13,7 @@ from infra.ops.trade import Trade
 from tests.flow.exchange import Exchange
 from tests.flow.steps import Direct
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 
 def trade(running: Exchange) -> dict[str, dict[str, object]]:
