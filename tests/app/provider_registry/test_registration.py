@@ -235,14 +235,13 @@ async def test_an_unknown_provider_is_not_found(registry: Registry, id: str) -> 
     assert (await registry.client.get(f"/v1/providers/{id}")).status_code in {400, 404}
 
 
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_crash_at_any_write_of_a_registration_leaves_the_old_provider_or_the_new(after: bool) -> None:
+async def test_a_crash_at_any_write_of_a_registration_leaves_the_old_provider_or_the_new() -> None:
     for n in range(1, 40):
         broker, inner = FakeBroker(), await open_memory_store(DEFINITION.name)
         async with running(DEFINITION, peers={broker.name: broker}, store=CrashingStore(inner, -1)) as app:
             registry = Registry(app, client_of(app), broker, TestClock())
             old = await registry.register("Agent", capabilities=["old", "both"])
-        store = CrashingStore(inner, crash_at=n, after=after)
+        store = CrashingStore(inner, crash_at=n, after=True)
         async with running(DEFINITION, peers={broker.name: broker}, store=store) as app:
             body = {"name": "Agent", "endpoint": "https://new.example.com", "capabilities": ["new", "both"]}
             answer = await client_of(app).post("/v1/providers", json=body)

@@ -75,8 +75,8 @@ async def test_the_number_of_a_providers_subscriptions_is_bounded_exactly(regist
     provider = (await registry.register("Agent"))["provider_id"]
     body = {"provider_id": provider, "categories": ["a"]}
     answers: list[httpx.Response] = []
-    for _ in range(MAX_SUBSCRIPTIONS // 10 + 1):
-        answers += await asyncio.gather(*(registry.client.post("/v1/subscriptions", json=body) for _ in range(10)))
+    for _ in range(4):  # the fourth group of 15 meets the bound in its middle
+        answers += await asyncio.gather(*(registry.client.post("/v1/subscriptions", json=body) for _ in range(15)))
     assert [answer.status_code for answer in answers].count(200) == MAX_SUBSCRIPTIONS
     refused = next(answer for answer in answers if answer.status_code != 200)
     assert refused.status_code == 409 and error_code(refused) == "too_many_subscriptions"
@@ -213,14 +213,13 @@ async def test_the_list_is_paged(registry: Registry) -> None:
     assert found == made
 
 
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_crash_at_any_write_leaves_a_subscription_whole_or_absent(after: bool) -> None:
+async def test_a_crash_at_any_write_leaves_a_subscription_whole_or_absent() -> None:
     for n in range(1, 40):
         broker, inner = FakeBroker(), await open_memory_store(DEFINITION.name)
         async with running(DEFINITION, peers={broker.name: broker}, store=CrashingStore(inner, -1)) as app:
             registry = Registry(app, client_of(app), broker, TestClock())
             provider = (await registry.register("Agent"))["provider_id"]
-        store = CrashingStore(inner, crash_at=n, after=after)
+        store = CrashingStore(inner, crash_at=n, after=True)
         async with running(DEFINITION, peers={broker.name: broker}, store=store) as app:
             client = client_of(app)
             made = await client.post("/v1/subscriptions", json={"provider_id": provider, "categories": ["a", "b*"]})
@@ -233,10 +232,8 @@ async def test_a_crash_at_any_write_leaves_a_subscription_whole_or_absent(after:
             assert listed == (await registry.client.get(f"/v1/subscriptions?provider_id={provider}")).json()["total"]
             assert len(await registry.subscribed("a")) == len(await registry.subscribed("bx")) == listed
             assert len({"=a", "^b"}) * listed <= await _entries(app)
-        # Later, whoever looks up finds and drops what the crash left.
-        clock.moment = clock.moment.replace(year=clock.moment.year + 1)
-        async with running(DEFINITION, peers={broker.name: broker}, store=CrashingStore(inner, -1), clock=clock) as app:
-            registry = Registry(app, client_of(app), broker, clock)
+            # Later, whoever looks up finds and drops what the crash left.
+            clock.advance(400 * 86_400)
             await registry.subscribed("a")
             await registry.subscribed("bx")
             assert await _entries(app) == 2 * listed, f"after a crash at write {n}"
