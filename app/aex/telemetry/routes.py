@@ -1,4 +1,4 @@
-"""The telemetry routes (contract 10.2). A tenant sees what it sent; a direct caller sees everything."""
+"""The telemetry routes (contract 10.2). A tenant sees what it sent; a direct caller and the operator see everything."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,19 +127,25 @@ def _add_reading(router: APIRouter, telemetry: Telemetry) -> None:
 
 
 async def _counts(telemetry: Telemetry, caller: RequestContext) -> dict[str, int]:
-    if caller.tenant is None:
+    tenant = _only(caller)
+    if tenant is None:
         totals = await telemetry.keeper.totals()
         return {kind.name: max(0, number(totals, f"{kind.name}_count")) for kind in KINDS}
     counts: dict[str, int] = {}
     for kind in KINDS:
-        chunks = walk(telemetry.store, kind, {"tenant": caller.tenant})
+        chunks = walk(telemetry.store, kind, {"tenant": tenant})
         counts[kind.name] = sum([number(chunk.doc, "count") async for chunk in chunks])
     return counts
 
 
+def _only(caller: RequestContext) -> str | None:
+    """The tenant whose records the caller may see; None for all: a direct caller's, and the operator's."""
+    return None if "operator" in caller.scopes else caller.tenant
+
+
 def _where(caller: RequestContext, **equal: str | None) -> dict[str, str]:
-    tenant = {"tenant": caller.tenant} if caller.tenant is not None else {}
-    return {**tenant, **{name: value for name, value in equal.items() if value}}
+    tenant = _only(caller)
+    return {**({} if tenant is None else {"tenant": tenant}), **{name: value for name, value in equal.items() if value}}
 
 
 def _window(

@@ -213,6 +213,10 @@ async def test_a_tenant_sees_its_own_and_a_direct_caller_everything(telemetry: T
     trace = await telemetry.get("traces/x", mine)
     assert trace["count"] == 1 and (await telemetry.get("traces/x"))["count"] == 2
     assert (await telemetry.get("stats", mine))["log_count"] == 1
+    operator = client_of(telemetry.app, x_tenant_id="tenant_operator", x_aex_scopes="* operator")
+    assert (
+        (await telemetry.get("logs", operator))["count"] == (await telemetry.get("stats", operator))["log_count"] == 2
+    )
     assert (await telemetry.get("stats"))["log_count"] == 2
 
 
