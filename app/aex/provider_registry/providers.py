@@ -62,6 +62,7 @@ class Providers:
 
         The previous keys stop working. 409 when the name belongs to another tenant, 403 beyond `max_agents`.
         """
+        caller.require_tenant(caller.tenant, "a provider")
         name = body.name.strip()
         if not name:
             raise bad_request("name is required")
@@ -103,7 +104,7 @@ class Providers:
 
     async def set_status(self, provider_id: str, status: str, caller: RequestContext) -> Stored:
         """INACTIVE is the owner's choice, undone by registering again; SUSPENDED is the operator's, as is its end."""
-        if status != "INACTIVE" and caller.tenant is not None and "operator" not in caller.scopes:
+        if status != "INACTIVE" and not caller.is_direct and "operator" not in caller.scopes:
             raise forbidden("only the operator suspends and activates providers", "operator_required")
         stored = await self.get(provider_id)
         caller.require_tenant(owner_of(stored.doc), "the provider")

@@ -123,7 +123,8 @@ class Subscriptions:
 
     async def all(self, caller: RequestContext, limit: int, cursor: str | None) -> Page:
         """The subscriptions of the caller's providers, or everybody's for a direct caller; oldest first."""
-        mine = caller.tenant is not None and "operator" not in caller.scopes
+        caller.require_tenant(caller.tenant, "the list")
+        mine = not caller.is_direct and "operator" not in caller.scopes
         where = {"owner_tenant_id": caller.tenant or ""} if mine else {"status": "ACTIVE"}
         page = await self._store.query(SUBSCRIPTIONS, where, order="created_at", limit=limit, cursor=cursor)
         owners = await self._store.get_many(PROVIDERS, [text(stored.doc, "provider_id") for stored in page.items])

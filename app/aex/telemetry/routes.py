@@ -34,6 +34,7 @@ class Telemetry:
 
     async def keep(self, kind: Kind, records: Sequence[Document], caller: RequestContext) -> int:
         """Stores a batch of the caller; returns how many records it had."""
+        caller.require_tenant(caller.tenant, "telemetry")
         now, tenant = stamp(self.clock()), caller.tenant or ""
         try:
             chunks = chunks_of(kind, records, tenant=tenant, now=now, keep_seconds=self.keep_seconds)
@@ -140,6 +141,7 @@ async def _counts(telemetry: Telemetry, caller: RequestContext) -> dict[str, int
 
 def _only(caller: RequestContext) -> str | None:
     """The tenant whose records the caller may see; None for all: a direct caller's, and the operator's."""
+    caller.require_tenant(caller.tenant, "telemetry")
     return None if "operator" in caller.scopes else caller.tenant
 
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 
 from aex.core.clock import wire_time
-from aex.core.context import Caller, RequestContext
-from aex.core.errors import bad_request, forbidden
+from aex.core.context import Caller
+from aex.core.errors import bad_request
 from aex.core.fields import text
 from aex.core.ids import is_id
 from aex.core.paging import Cursor, Limit, limit_from
@@ -14,9 +14,9 @@ from aex.trust_broker.broker import Broker, Known
 from aex.trust_broker.models import BatchQuestion, OutcomeReport, Verification
 from aex.trust_broker.record import COUNTERS, base_of
 
-REPORTERS = frozenset({None, "aex-contract-engine"})
-"""Who knows how a contract ended; None is a direct call where service auth is off."""
-VERIFIERS = frozenset({None, "aex-provider-registry"})
+REPORTER = "aex-contract-engine"
+"""Who knows how a contract ended."""
+VERIFIER = "aex-provider-registry"
 """Who may vouch for a provider."""
 
 
@@ -57,22 +57,17 @@ def routes(broker: Broker) -> APIRouter:
     @router.post("/internal/v1/outcomes", tags=["internal"])
     async def record_outcome(body: OutcomeReport, caller: Caller) -> Response:
         """Records how a contract ended, once."""
-        _require(caller, REPORTERS, "reports outcomes")
+        caller.require_service(REPORTER)
         effect = await broker.record(body)
         return Json({"recorded": True, "provider_id": body.provider_id.strip(), **effect._asdict()})
 
     @router.post("/internal/v1/providers/{provider_id}/verify", tags=["internal"])
     async def verify(provider_id: str, body: Verification, caller: Caller) -> Response:
         """Sets or clears what has been verified about a provider."""
-        _require(caller, VERIFIERS, "vouches for providers")
+        caller.require_service(VERIFIER)
         return Json(_answer(await broker.verify(_checked(provider_id), body)))
 
     return router
-
-
-def _require(caller: RequestContext, services: frozenset[str | None], what: str) -> None:
-    if caller.service not in services:
-        raise forbidden(f"{caller.service} is not the service that {what}", "caller_refused")
 
 
 def _checked(provider_id: str) -> str:
@@ -108,4 +103,4 @@ def _past(doc: Document) -> dict[str, object]:
     }
 
 
-__all__ = ["REPORTERS", "VERIFIERS", "routes"]
+__all__ = ["REPORTER", "VERIFIER", "routes"]

@@ -82,3 +82,12 @@ async def test_nobody_else_is_served(production: httpx.AsyncClient) -> None:
     del production.headers["x-aex-service-token"]
     answer = await production.get("/v1/providers")
     assert answer.status_code == 401 and error_code(answer) == "service_required"
+
+
+async def test_a_client_that_is_no_tenant_owns_nothing_and_sees_nothing(production: httpx.AsyncClient) -> None:
+    """The gateway passes some requests on without a tenant: such a client must not be taken for a direct caller."""
+    del production.headers["x-tenant-id"]
+    production.headers[FORWARDED_HEADER] = "1"
+    answer = await production.post("/v1/providers", json={"name": "A", "endpoint": "https://agent.example.com"})
+    assert answer.status_code == 403
+    assert (await production.get("/v1/subscriptions")).status_code == 403
