@@ -69,6 +69,8 @@ class Kind(Enum):
     SNS_TOPIC = Rule("SNS topic", 256, r"[A-Za-z0-9_-]+")
     WEB_ACL = Rule("WAF web ACL", 128, r"[A-Za-z0-9_-]+")
     NAMESPACE = Rule("Cloud Map namespace", 1024, r"[A-Za-z0-9._-]+")
+    DISCOVERY = Rule("Service Connect discovery name", 64, _LETTERS)
+    BUDGET = Rule("budget", 100, _LOOSE)
     # Both: one global namespace over all customers, so callers add an account or project to the base.
     BUCKET = Rule("bucket", 63, r"[a-z0-9][a-z0-9.-]+[a-z0-9]")
 

@@ -6,6 +6,7 @@ production without encryption, is in `settings.py`; defaults per environment are
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 from enum import StrEnum, unique
 from typing import Annotated, Self
@@ -19,6 +20,9 @@ from infra.config.section import Domain, EMail, PerService, PrivateNetwork, Rest
 
 _SMALLEST_NETWORK_PREFIX = 20
 """Six subnets of at least /24 and as much room again need a /20."""
+
+_MOST_ZONES = 4
+"""The plan of addresses (`infra/aws/addresses.py`) has four blocks of each kind."""
 
 
 @unique
@@ -74,6 +78,10 @@ class AwsNetwork(Section):
         zones = self.availability_zones
         if zones and (len(zones) < 2 or len(set(zones)) != len(zones)):
             raise ValueError("availabilityZones needs at least two different zones: add one, or remove the key")
+        if len(zones) > _MOST_ZONES:
+            raise ValueError(
+                f"availabilityZones has {len(zones)} zones, and the plan of addresses {_MOST_ZONES}: drop some"
+            )
         if ipaddress.IPv4Network(self.cidr).prefixlen > _SMALLEST_NETWORK_PREFIX:
             raise ValueError(
                 f"cidr {self.cidr} is too small for six subnets: use /{_SMALLEST_NETWORK_PREFIX} or larger"
@@ -97,7 +105,7 @@ class AwsDatabase(Section):
     restore_from: Annotated[str, Field(min_length=1)] | None = None
     """Snapshot (identifier or ARN) that a new cluster starts from."""
     shared_with: Annotated[str, Field(min_length=1)] | None = None
-    """The stack that owns the cluster, for kind shared."""
+    """The stack whose cluster and network are used, for kind shared; default staging."""
     atlas_cidr: PrivateNetwork | None = None
     """Network of the Atlas project, for routes over the peering."""
     atlas_peering: Annotated[str, Field(pattern=r"^pcx-[0-9a-f]{8,17}$")] | None = None
@@ -109,11 +117,16 @@ class AwsDatabase(Section):
         for key, value in atlas.items():
             if (value is not None) != (self.kind is Database.ATLAS):
                 raise ValueError(f"{key} and kind atlas go together: set both, or neither")
-        if (self.shared_with is not None) != (self.kind is Database.SHARED):
-            raise ValueError("sharedWith and kind shared go together: set both, or neither")
+        if self.shared_with is not None and self.kind is not Database.SHARED:
+            raise ValueError("sharedWith is for kind shared: set kind to shared, or remove sharedWith")
         if self.restore_from is not None and self.kind is not Database.DOCUMENTDB:
             raise ValueError("restoreFrom needs a cluster of the stack's own: set kind to documentdb, or remove it")
         return self
+
+    @property
+    def owner(self) -> str:
+        """The stack whose cluster and network a stack of kind shared uses."""
+        return self.shared_with or "staging"
 
 
 class AwsSize(Section):
@@ -160,11 +173,13 @@ class AwsSettings(Section):
     minimum_instances: Annotated[int, Field(ge=0, le=100)] = 1
     """Tasks that every service keeps running, unless `scaling` says otherwise."""
     restart: PerService[RestartToken] = Field(default_factory=dict)
-    execute_command: PerService[bool] = Field(default_factory=dict)
-    """Services that an operator may open a shell in; makes their root file system writable."""
+    execute_command: PerService[datetime.date] = Field(default_factory=dict)
+    """Service -> last day (UTC) on which an operator may open a shell in it; makes its root file system writable."""
     log_retention_days: Annotated[int, Field(ge=1)] = 30
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     budget: AwsBudget | None = None
+    github_provider_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:oidc-provider/")] | None = None
+    """GitHub's OIDC provider, when the account has it already; an account can have only one (stack bootstrap)."""
 
     @model_validator(mode="after")
     def _contradictions(self) -> Self:

@@ -27,12 +27,12 @@ PROFILES: Final[dict[Environment, Mapping[str, Tree]]] = {
     Environment.EPHEMERAL: {
         "protect": False,
         "timeToLiveHours": 72,
-        "aws": {"spot": True, "logRetentionDays": 7, "database": {"backupDays": 1}},
+        "aws": {"spot": True, "logRetentionDays": 7, "database": {"kind": "shared", "backupDays": 1}},
         "gcp": {"network": {"egress": "none"}},
     },
     Environment.STAGING: {
         "protect": False,
-        "aws": {"spot": True, "logRetentionDays": 30},
+        "aws": {"spot": True, "logRetentionDays": 30, "network": {"interfaceEndpoints": True}},
         "gcp": {},
     },
     Environment.PRODUCTION: {
@@ -41,7 +41,7 @@ PROFILES: Final[dict[Environment, Mapping[str, Tree]]] = {
             "minimumInstances": 2,
             "logRetentionDays": 365,
             "firewall": "block",
-            "network": {"nat": "per-az"},
+            "network": {"nat": "per-az", "interfaceEndpoints": True},
             "database": {"instanceClass": "db.r6g.large", "instances": 2, "backupDays": 14},
         },
         "gcp": {"minimumInstances": 1, "armor": "block", "firestore": {"backupDays": 28}},

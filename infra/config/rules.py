@@ -5,14 +5,18 @@ Each rule yields sentences of the form `<key>: <what is wrong>: <what to set>`. 
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 
 from infra.components.catalog import CATALOG
+from infra.config.aws import AwsSettings, Database
 from infra.config.gcp import Access, Egress
 from infra.config.general import Cloud, Environment, ImageSource
 from infra.config.report import NAMESPACE
 from infra.config.settings import Settings
+
+_LONGEST_SHELL_DAYS = 14
 
 
 def problems_of(settings: Settings) -> Iterator[str]:
@@ -103,8 +107,25 @@ def _aws(settings: Settings) -> Iterator[tuple[str, str]]:
             f"{NAMESPACE}:aws.network.availabilityZones",
             f"{', '.join(wrong)} is not in region {settings.aws_region}: name zones of that region",
         )
-    if aws.database.shared_with == settings.stack:
+    if aws.database.kind is Database.SHARED and aws.database.owner == settings.stack:
         yield f"{NAMESPACE}:aws.database.sharedWith", "a stack cannot share its own cluster: name another stack"
+    if aws.database.kind is Database.SHARED and settings.environment is not Environment.EPHEMERAL:
+        yield (
+            f"{NAMESPACE}:aws.database.kind",
+            f"shared is for ephemeral stacks, not for {settings.environment}: set it to documentdb or atlas",
+        )
+    yield from _shells(settings.stack, aws)
+
+
+def _shells(stack: str, aws: AwsSettings) -> Iterator[tuple[str, str]]:
+    """A shell makes a service's root writable, which is a waiver: it ends by itself, and soon."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    for service, last in aws.execute_command.items():
+        key = f"{NAMESPACE}:aws.executeCommand.{service}"
+        if last < today:
+            yield key, f"ended on {last}: remove it (`pulumi up` closes the shell), or set a day from {today} on"
+        elif last > today + datetime.timedelta(days=_LONGEST_SHELL_DAYS):
+            yield key, f"{last} is more than {_LONGEST_SHELL_DAYS} days away: set an earlier day in stack {stack}"
 
 
 def _gcp(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -226,7 +226,9 @@ class _Monitor(mocks.MockMonitor):
 
     def ReadResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=request.properties)
+        answer = self._answers.get(request.type, lambda _: {})
+        asked = json_format.MessageToDict(request.properties)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct({**asked, **answer(plain(asked))}))
 
     def finish(self) -> None:
         """The run is over: who has not finished its own registration never will."""

@@ -218,7 +218,12 @@ def test_contradictions_on_this_machine(local: dict[str, object], message: str) 
         ("staging", {"network": {"availabilityZones": ["us-east-1a", "eu-west-1b"]}}, "eu-west-1b is not in region"),
         ("staging", {"network": {"nat": "none"}}, "which aex-work-publisher needs: use single or per-az"),
         ("staging", {"database": {"kind": "atlas"}}, "atlasCidr and kind atlas go together"),
-        ("staging", {"database": {"kind": "shared"}}, "sharedWith and kind shared go together"),
+        ("staging", {"database": {"sharedWith": "qa"}}, "sharedWith is for kind shared"),
+        ("staging", {"database": {"kind": "shared", "sharedWith": "qa"}}, "shared is for ephemeral stacks"),
+        ("pr-1", {"database": {"sharedWith": "pr-1"}}, "cannot share its own cluster"),
+        ("staging", {"network": {"availabilityZones": [f"us-east-1{z}" for z in "abcde"]}}, "drop some"),
+        ("staging", {"executeCommand": {"aex-gateway": "2026-01-01"}}, "ended on 2026-01-01: remove it"),
+        ("staging", {"executeCommand": {"aex-gateway": "2999-01-01"}}, "is more than 14 days away"),
         ("staging", {"database": {"kind": "shared", "sharedWith": "staging"}}, "cannot share its own cluster"),
         (
             "staging",

@@ -1,0 +1,114 @@
+"""The certificate of the stack's domain: one that exists already, or one that Route 53 proves to be ours.
+
+Owns the certificate, its validation record and the bounded wait for it. Does not own the zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.context import Context
+from infra.config import ConfigError
+
+WAIT: Final = "15m"
+
+
+class Certificate(pulumi.ComponentResource):
+    """A certificate that the load balancer can use."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self, ctx: Context, domain: str, zone_id: str | None, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """`zone_id` is where the proof goes; it may be None only with `certificateArn`."""
+        super().__init__("agent-exchange:aws:Certificate", "certificate", None, opts)
+        if ctx.aws.certificate_arn is not None:
+            self.arn = pulumi.Output.from_input(ctx.aws.certificate_arn)
+        elif zone_id is not None:
+            self.arn = self._validated(ctx, domain, zone_id)
+        else:
+            raise ValueError("a certificate needs a zone to be validated in")
+        self.register_outputs({"arn": self.arn})
+
+    def _validated(self, ctx: Context, domain: str, zone_id: str) -> pulumi.Output[str]:
+        certificate = aws.acm.Certificate(
+            "certificate",
+            domain_name=domain,
+            validation_method="DNS",
+            key_algorithm="EC_prime256v1",
+            tags=ctx.tags(name="aex"),
+            # A replaced certificate is in use until the listener has the new one.
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        proof = certificate.domain_validation_options.apply(lambda options: options[0])
+        record = aws.route53.Record(
+            "validation",
+            zone_id=zone_id,
+            name=proof.apply(lambda option: option.resource_record_name or ""),
+            type=proof.apply(lambda option: option.resource_record_type or ""),
+            records=[proof.apply(lambda option: option.resource_record_value or "")],
+            ttl=300,
+            # Certificates for one domain all want the same record.
+            allow_overwrite=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        validation = aws.acm.CertificateValidation(
+            "validated",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                custom_timeouts=pulumi.CustomTimeouts(create=WAIT),
+                hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("certificate-pending", _pending(domain))]),
+            ),
+        )
+        return validation.certificate_arn
+
+
+def zone_of(ctx: Context, domain: str) -> str:
+    """The name of the zone that holds `domain`: as configured, or the domain without its first label."""
+    return ctx.aws.zone or domain.partition(".")[2]
+
+
+def zone_id_of(ctx: Context, domain: str) -> str | None:
+    """The id of the zone in this account; ConfigError with the remedies when there is none.
+
+    None with `certificateArn` and without `zone`: then DNS is somebody else's, and the outputs say what to point where.
+    """
+    if ctx.aws.certificate_arn is not None and ctx.aws.zone is None:
+        return None
+    name = zone_of(ctx, domain)
+    try:
+        return aws.route53.get_zone(name=name, private_zone=False).zone_id
+    except Exception as error:
+        # The provider reports everything as one kind of exception; its text is kept for what else it may be.
+        raise ConfigError(
+            ctx.stack,
+            [
+                f"agent-exchange:aws.domain: no public Route 53 zone {name} in account {ctx.account} ({error}): "
+                f"create it and delegate it from its parent zone, set agent-exchange:aws.zone to the zone that holds "
+                f"{domain}, or set agent-exchange:aws.certificateArn to a certificate for {domain}"
+            ],
+        ) from error
+
+
+def _pending(domain: str) -> Callable[[pulumi.ErrorHookArgs], bool]:
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        inputs = cast("Mapping[str, object]", args.new_inputs or {})
+        records = cast("list[str]", inputs.get("validationRecordFqdns") or [])
+        pulumi.log.error(
+            f"the certificate for {domain} was not validated within {WAIT}. ACM looks for the CNAME "
+            f"{', '.join(records)}, which is in the zone: check with `dig` that the parent zone "
+            "delegates to the zone's name servers, then run `pulumi up` again"
+        )
+        return False
+
+    return explain
+
+
+__all__ = ["Certificate", "zone_id_of", "zone_of"]

@@ -1,0 +1,120 @@
+"""The one-off task of operators: users of the database, checks, export and import, under a role of its own.
+
+Every new revision of it runs once with its default command, which brings the database's users to what the stack wants;
+services start after that. Its tags say where it runs, so that people can start it with another command:
+
+    aws ecs run-task --task-definition aex-operations --overrides '{"containerOverrides": [...]}' ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.cluster import cluster_name
+from infra.aws.container import ContainerArgs, container_definitions
+from infra.aws.context import Context
+from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG, run_after_creation
+from infra.aws.iam import Statement, role, trusted_tasks
+from infra.aws.identity import OPERATIONS, through
+from infra.aws.logs import log_group, service_log_group_name
+from infra.aws.network import Place
+from infra.components.naming import Kind
+
+_CPU, _MEMORY_MB = 256, 512
+USERS_COMMAND = ("python", "-m", "aex", "database-users")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsArgs:
+    """What the task works with."""
+
+    image: pulumi.Input[str]
+    key: pulumi.Input[str]
+    execution_role: pulumi.Input[str]
+    security_group: pulumi.Input[str]
+    place: Place
+    environment: Mapping[str, pulumi.Input[str]]
+    secrets: Sequence[pulumi.Input[str]]
+    """ARNs that the task reads by itself: the master user's and every user's password."""
+    users: bool
+    """Whether there are users to make: not on Atlas, which keeps its own."""
+
+
+class Operations(pulumi.ComponentResource):
+    """Task definition, role and log group."""
+
+    definition: aws.ecs.TaskDefinition
+
+    def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the task; it runs when everything that `opts` depends on is there."""
+        super().__init__("agent-exchange:aws:Operations", "operations", None, opts)
+        group = log_group(ctx, OPERATIONS, path=service_log_group_name(ctx, OPERATIONS), key=args.key, parent=self)
+        own = role(
+            ctx,
+            f"{OPERATIONS}-task",
+            description="One-off tasks of operators",
+            trust=trusted_tasks(ctx),
+            statements=operations_statements(ctx, args.secrets, args.key),
+            parent=self,
+        )
+        self.definition = aws.ecs.TaskDefinition(
+            OPERATIONS,
+            family=ctx.name(OPERATIONS, Kind.ECS),
+            requires_compatibilities=["FARGATE"],
+            network_mode="awsvpc",
+            cpu=str(_CPU),
+            memory=str(_MEMORY_MB),
+            runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
+                cpu_architecture=ctx.aws.architecture.value.upper(), operating_system_family="LINUX"
+            ),
+            execution_role_arn=args.execution_role,
+            task_role_arn=own.arn,
+            container_definitions=container_definitions(
+                ContainerArgs(
+                    name=OPERATIONS,
+                    image=args.image,
+                    memory_mb=_MEMORY_MB,
+                    port=None,
+                    environment=args.environment,
+                    secrets={},
+                    command=USERS_COMMAND,
+                    log_group=service_log_group_name(ctx, OPERATIONS),
+                    region=ctx.region,
+                )
+            ),
+            tags={
+                **ctx.tags(),
+                CLUSTER_TAG: cluster_name(ctx),
+                GROUP_TAG: args.security_group,
+                SUBNETS_TAG: pulumi.Output.all(*args.place.private_subnets).apply(
+                    lambda subnets: " ".join(str(subnet) for subnet in subnets)
+                ),
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[group],
+                hooks=run_after_creation(OPERATIONS) if args.users else None,
+            ),
+        )
+        self.register_outputs({"definition": self.definition.arn})
+
+
+def operations_statements(
+    ctx: Context, secrets: Sequence[pulumi.Input[str]], key: pulumi.Input[str]
+) -> list[Statement]:
+    """Passwords of the database, nothing else."""
+    if not secrets:
+        return []
+    return [
+        Statement(sid="ReadPasswords", actions=["secretsmanager:GetSecretValue"], resources=secrets),
+        Statement(
+            sid="DecryptPasswords", actions=["kms:Decrypt"], resources=[key], conditions=through(ctx, "secretsmanager")
+        ),
+    ]
+
+
+__all__ = ["USERS_COMMAND", "Operations", "OperationsArgs", "operations_statements"]

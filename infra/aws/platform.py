@@ -1,0 +1,251 @@
+"""The whole exchange on AWS, composed from one component per concern, in the order of the call graph.
+
+Owns the order and what each part gets from the others. Everything else is in the file that is named after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra.aws.atlas import uri_secret_arn
+from infra.aws.budget import Budget
+from infra.aws.cluster import Cluster
+from infra.aws.context import Context, context_of
+from infra.aws.database_users import CA_FILE, DatabaseUsers, user_name
+from infra.aws.encryption import Encryption
+from infra.aws.firewall import Firewall
+from infra.aws.foundation import PART, Foundation, own_foundation, shared_foundation
+from infra.aws.identity import Identity
+from infra.aws.ingress import Ingress, IngressArgs, listening_ports
+from infra.aws.monitoring import Monitoring, Watched
+from infra.aws.notifications import Notifications
+from infra.aws.operations import Operations, OperationsArgs
+from infra.aws.registry import Registry
+from infra.aws.scaling import Scaling, tasks_of
+from infra.aws.secrets import Secrets
+from infra.aws.security_groups import SecurityGroups, Surroundings
+from infra.aws.service import AwsService, AwsServiceArgs, service_url
+from infra.components.catalog import CATALOG
+from infra.components.environment import Common, ServiceAuth, StoreType, environment_of
+from infra.components.graph import callees_of, deployment_order
+from infra.components.image import ImageArgs, ServiceImage, content_hash
+from infra.components.model import Service
+from infra.config import Settings
+from infra.config.aws import Architecture, Database
+from infra.config.aws import Firewall as FirewallMode
+from infra.config.general import ImageSource
+
+_IMAGE_PLATFORMS = {Architecture.X86_64: "linux/amd64", Architecture.ARM64: "linux/arm64"}
+
+
+class AwsPlatform(pulumi.ComponentResource):
+    """Ten services on Fargate, and what they stand on."""
+
+    def __init__(self, ctx: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare all of it."""
+        super().__init__("agent-exchange:aws:Platform", "aws", None, opts)
+        self.ctx = ctx
+        # What may be missing is looked up before anything is declared.
+        self._uri_secret = uri_secret_arn(ctx) if ctx.aws.database.kind is Database.ATLAS else None
+        child = pulumi.ResourceOptions(parent=self)
+        self._key = Encryption(ctx, child).arn
+        self.foundation = self._foundation()
+        self.registry = Registry(ctx, CATALOG.names, self._key, child)
+        self.secrets = Secrets(ctx, CATALOG, self._key, child)
+        endpoint = self.foundation.database_endpoint
+        self.users = DatabaseUsers(ctx, CATALOG, endpoint, self._key, child) if endpoint is not None else None
+        self.identity = Identity(ctx, CATALOG, self._key, extra_secrets=self._database_secrets(), opts=child)
+        self.groups = SecurityGroups(ctx, CATALOG, self._surroundings(), child)
+        self.cluster = Cluster(ctx, self._key, child)
+        self.topic = Notifications(ctx, self._key, child)
+        public = next(service for service in CATALOG.services if service.public)
+        self.ingress = Ingress(
+            ctx,
+            IngressArgs(service=public, place=self.foundation.place, security_group=self.groups.load_balancer.id),
+            child,
+        )
+        if ctx.aws.firewall is not FirewallMode.OFF:
+            Firewall(ctx, self.ingress.balancer.arn, self._key, child)
+        self._images = self._all_images()
+        self.operations = self._operations()
+        self.services: dict[str, AwsService] = {}
+        for name in deployment_order(CATALOG):
+            self.services[name] = self._service(CATALOG.service(name))
+        self._scaling()
+        self.monitoring = self._monitoring()
+        if ctx.aws.budget is not None:
+            Budget(ctx, ctx.aws.budget, self.topic.arn, child)
+        self.register_outputs({})
+
+    def _foundation(self) -> Foundation:
+        if self.ctx.aws.database.kind is Database.SHARED:
+            return shared_foundation(self.ctx, self)
+        return own_foundation(self.ctx, self._key, self)
+
+    def _surroundings(self) -> Surroundings:
+        found = self.foundation
+        return Surroundings(
+            vpc_id=found.place.vpc_id,
+            s3_prefix_list=found.s3_prefix_list,
+            endpoints=found.endpoints,
+            database=found.database_group,
+            atlas_cidr=found.atlas_cidr,
+            clients=listening_ports(self.ctx),
+        )
+
+    def _database_secrets(self) -> list[pulumi.Input[str]]:
+        """What tasks take references to, beyond the catalog's secrets."""
+        if self._uri_secret is not None:
+            return [self._uri_secret]
+        return [secret.arn for secret in self.users.secrets.values()] if self.users is not None else []
+
+    def _all_images(self) -> dict[str, pulumi.Output[str]]:
+        ctx, settings = self.ctx, self.ctx.settings.image
+        platform = _IMAGE_PLATFORMS[ctx.aws.architecture]
+        content = content_hash(platform) if settings.source is ImageSource.BUILD else ""
+        return {
+            service: ServiceImage(
+                ImageArgs(
+                    service=service,
+                    repository=self.registry.repositories[service].repository_url,
+                    platform=platform,
+                    settings=settings,
+                    content=content,
+                    tag_deployed=True,
+                ),
+                pulumi.ResourceOptions(parent=self),
+            ).reference
+            for service in CATALOG.names
+        }
+
+    def _operations(self) -> Operations:
+        """The task that makes the database's users: after all that it talks to, before all that log in."""
+        users, master = self.users, self.foundation.master_secret_arn
+        environment: dict[str, pulumi.Input[str]] = {"ENVIRONMENT": self.ctx.settings.environment.value}
+        secrets: list[pulumi.Input[str]] = []
+        if users is not None and master is not None and self.foundation.database_endpoint is not None:
+            environment |= {
+                "MONGO_HOST": self.foundation.database_endpoint,
+                "MONGO_CA_FILE": CA_FILE,
+                "MONGO_ADMIN_SECRET_ARN": master,
+                "DATABASE_USERS": users.wanted(),
+            }
+            secrets = [master, *(secret.arn for secret in users.secrets.values())]
+        return Operations(
+            self.ctx,
+            OperationsArgs(
+                image=self._images["aex-identity"],
+                key=self._key,
+                execution_role=self.identity.execution.arn,
+                security_group=self.groups.operations.id,
+                place=self.foundation.place,
+                environment=environment,
+                secrets=secrets,
+                users=users is not None,
+            ),
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[*self.foundation.ready, self.groups, self.cluster, self.secrets]
+            ),
+        )
+
+    def _service(self, service: Service) -> AwsService:
+        ctx, door = self.ctx, self.ingress
+        size = ctx.aws.sizes.get(service.name)
+        callees = [self.services[callee] for callee in callees_of(CATALOG, service.name)]
+        args = AwsServiceArgs(
+            image=self._images[service.name],
+            cpu=size.cpu if size else service.size.aws_cpu,
+            memory_mb=size.memory if size else service.size.aws_memory_mb,
+            tasks=tasks_of(ctx, service),
+            environment=self._environment_of(service),
+            secrets=self._references_of(service),
+            execution_role=self.identity.execution.arn,
+            task_role=self.identity.tasks[service.name].arn,
+            security_group=self.groups.services[service.name].id,
+            subnets=self.foundation.place.private_subnets,
+            cluster=self.cluster.cluster.arn,
+            namespace=self.cluster.namespace.arn,
+            key=self._key,
+            topic=self.topic.arn,
+            target_group=door.target_group.arn if service.public else None,
+            door=door.door if service.public else None,
+        )
+        ready = [*self.foundation.ready, self.groups, self.cluster, self.operations, self.secrets]
+        if service.public:
+            ready.append(door)
+        return AwsService(ctx, service, args, pulumi.ResourceOptions(parent=self, depends_on=[*ready, *callees]))
+
+    def _environment_of(self, service: Service) -> dict[str, pulumi.Input[str]]:
+        common = Common(
+            environment=self.ctx.settings.environment.value,
+            store=StoreType.MONGO,
+            service_auth=ServiceAuth.TOKEN,
+        )
+        variables: dict[str, pulumi.Input[str]] = dict(environment_of(CATALOG, service, common, service_url))
+        variables |= self.secrets.variables_of(service)
+        if self.users is not None:
+            variables |= self.users.variables_of(service)
+        elif service.uses_store:
+            variables["MONGO_DB"] = user_name(self.ctx, service.name)
+        return variables
+
+    def _references_of(self, service: Service) -> dict[str, pulumi.Input[str]]:
+        references = self.secrets.references_of(service)
+        if self.users is not None:
+            references |= self.users.references_of(service)
+        elif service.uses_store and self._uri_secret is not None:
+            references["MONGO_URI"] = self._uri_secret
+        return references
+
+    def _scaling(self) -> None:
+        for name, deployed in self.services.items():
+            service, tasks = CATALOG.service(name), tasks_of(self.ctx, CATALOG.service(name))
+            if tasks.fixed:
+                continue
+            door = self.ingress.door
+            label = pulumi.Output.concat(door.balancer, "/", door.target_group) if service.public else None
+            child = pulumi.ResourceOptions(parent=self)
+            Scaling(self.ctx, service, tasks, deployed, requests_label=label, opts=child)
+
+    def _monitoring(self) -> Monitoring:
+        watched = Watched(
+            services=self.services,
+            door=self.ingress.door,
+            database=self.foundation.own_database,
+            nat_gateways=self.foundation.nat_gateways,
+        )
+        return Monitoring(self.ctx, CATALOG, watched, self.topic.arn, pulumi.ResourceOptions(parent=self))
+
+    def outputs(self) -> dict[str, pulumi.Input[object]]:
+        """What people, the operator's command and other stacks ask a stack for."""
+        endpoint = self.foundation.database_endpoint
+        return {
+            "gatewayUrl": self.ingress.url,
+            "loadBalancer": self.ingress.balancer.dns_name,
+            "services": {name: service.url for name, service in sorted(self.services.items())},
+            "registry": {name: each.repository_url for name, each in sorted(self.registry.repositories.items())},
+            "images": dict(sorted(self._images.items())),
+            "database": endpoint if endpoint is not None else "atlas",
+            "cluster": self.cluster.cluster.name,
+            "operations": self.operations.definition.arn,
+            "logs": {name: service.log_group.name for name, service in sorted(self.services.items())},
+            "roles": {
+                "execution": self.identity.execution.arn,
+                **{name: each.arn for name, each in sorted(self.identity.tasks.items())},
+            },
+            "dashboard": self.monitoring.dashboard,
+            "alarms": self.topic.arn,
+            "apiKey": self.secrets.operator_key,
+            "operatorSeed": self.secrets.operator_seed,
+            PART: self.foundation.outputs(),
+        }
+
+
+def build(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
+    """Declare the platform and return the stack's outputs for `aws`."""
+    return AwsPlatform(context_of(settings)).outputs()
+
+
+__all__ = ["AwsPlatform", "build"]
