@@ -109,8 +109,11 @@ def stop(folder: Path, name: str, grace: float, known: Identity | None = None) -
     record = records.load(folder, name)
     if record is None and known is not None:
         record = Record(fingerprint="", pump=known, service=known)
-    if record is None:
-        return
+    if record is not None:
+        _end(folder, name, record, grace)
+
+
+def _end(folder: Path, name: str, record: Record, grace: float) -> None:
     # An interruption may come between the start of the pump and that of its service: look again until the pump is gone.
     asked: set[Identity] = set()
     deadline = time.monotonic() + grace
@@ -125,7 +128,8 @@ def stop(folder: Path, name: str, grace: float, known: Identity | None = None) -
         time.sleep(_POLL_SECONDS[0])
     else:
         _kill(name, record)
-    records.forget(folder, name)
+    if records.load(folder, name) == record:
+        records.forget(folder, name)
 
 
 def _services(record: Record) -> list[Identity]:
@@ -163,6 +167,12 @@ def tail(log: Path) -> str:
 
 
 def _require_port(spec: Spec) -> None:
+    if ports.is_free(spec.host, spec.port):
+        return
+    # No two services of a stack are meant for one port, so a sibling there is about to move (`basePort` was changed).
+    for name, record in records.of(spec.folder).items():
+        if record.service and alive(record.service) and ports.owned_by(record.service.pid, spec.port):
+            _end(spec.folder, name, record, spec.stop_timeout)
     if ports.is_free(spec.host, spec.port):
         return
     raise ProcessError(

@@ -49,6 +49,12 @@ def load(folder: Path, name: str) -> Record | None:
         return None
 
 
+def of(folder: Path) -> dict[str, Record]:
+    """All records under that folder, by name."""
+    loaded = {path.stem: load(folder, path.stem) for path in sorted((folder / "run").glob("*.json"))}
+    return {name: record for name, record in loaded.items() if record is not None}
+
+
 def save(folder: Path, name: str, record: Record) -> None:
     """Write the record; readers see the old or the new one, never a part."""
     path = record_path(folder, name)
@@ -77,4 +83,4 @@ def _identity(raw: object) -> Identity:
     return Identity(int(str(fields["pid"])), str(fields["started"]), tuple(str(word) for word in command))
 
 
-__all__ = ["Record", "forget", "load", "record_path", "save"]
+__all__ = ["Record", "forget", "load", "of", "record_path", "save"]

@@ -158,6 +158,18 @@ class TestPorts:
         assert answer(other).startswith(str(holder.pid)), "the other stack's process is left alone"
         assert not records.record_path(spec.folder, spec.name).exists()
 
+    def test_siblings_may_exchange_their_ports(self, make_spec: MakeSpec):
+        one, two = make_spec(name="one"), make_spec(name="two")
+        before = [processes.ensure(spec) for spec in (one, two)]
+        one, two = (
+            dataclasses.replace(spec, port=other.port, command=other.command)
+            for spec, other in ((one, two), (two, one))
+        )
+        after = [processes.ensure(spec) for spec in (one, two)]
+        assert not any(alive(identity) for identity in before)
+        assert all(alive(identity) for identity in after)
+        assert answer(one).startswith(str(after[0].pid)) and answer(two).startswith(str(after[1].pid))
+
     def test_a_listener_on_all_addresses_takes_the_port_too(self):
         with socket.socket() as server:
             server.bind(("0.0.0.0", 0))  # noqa: S104  (what another program may do)
