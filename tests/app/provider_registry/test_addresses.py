@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from aex.core.context import FORWARDED_HEADER
 from aex.core.service_tokens import TokenProof, public_key
 from aex.provider_registry.app import DEFINITION
 from tests.app.provider_registry.conftest import FakeBroker
