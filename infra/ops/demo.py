@@ -61,30 +61,27 @@ def tell(place: Exchange, console: Console) -> None:
 
 def _tenant(role: str) -> Teller:
     def tell_it(console: Console, answer: Json, _trade: Trade) -> None:
-        console.print(f"  {role} joins as [cyan]{answer['tenant_id']}[/]")
+        console.print(f"  {role} joins as [cyan]{_short(answer['tenant_id'])}[/]")
 
     return tell_it
 
 
 def _deposit(console: Console, answer: Json, _trade: Trade) -> None:
-    console.print(f"  The consumer deposits [green]{answer['amount']}[/] [dim]{answer['id']}[/]")
+    console.print(f"  The consumer deposits [green]{answer['amount']}[/] [dim]{_short(answer['id'])}[/]")
 
 
 def _provider(console: Console, answer: Json, _trade: Trade) -> None:
-    tier = str(answer["trust_tier"]).lower()
-    console.print(
-        f"  [bold]{answer['name']}[/] registers ({tier}) and subscribes to legal.* [dim]{answer['provider_id']}[/]"
-    )
+    tier, identifier = str(answer["trust_tier"]).lower(), _short(answer["provider_id"])
+    console.print(f"  [bold]{answer['name']}[/], {tier}, subscribes to legal.* [dim]{identifier}[/]")
 
 
 def _work(console: Console, answer: Json, _trade: Trade) -> None:
-    console.print(
-        f"  The consumer publishes work, {answer['providers_notified']} providers notified [dim]{answer['work_id']}[/]"
-    )
+    notified, identifier = answer["providers_notified"], _short(answer["work_id"])
+    console.print(f"  The consumer publishes work, {notified} providers notified [dim]{identifier}[/]")
 
 
 def _bid(console: Console, answer: Json, _trade: Trade) -> None:
-    console.print(f"  [bold]{answer['name']}[/] bids [green]{answer['price']}[/] [dim]{answer['bid_id']}[/]")
+    console.print(f"  [bold]{answer['name']}[/] bids [green]{answer['price']}[/] [dim]{_short(answer['bid_id'])}[/]")
 
 
 def _evaluation(console: Console, answer: Json, trade: Trade) -> None:
@@ -105,7 +102,7 @@ def _evaluation(console: Console, answer: Json, trade: Trade) -> None:
 
 def _award(console: Console, answer: Json, trade: Trade) -> None:
     winner = next(name for name, one in trade.providers.items() if one["provider_id"] == answer["provider_id"])
-    price, contract = answer["agreed_price"], answer["contract_id"]
+    price, contract = answer["agreed_price"], _short(answer["contract_id"])
     console.print(f"  The consumer awards to [bold]{winner}[/] at [green]{price}[/] [dim]{contract}[/]")
 
 
@@ -127,24 +124,30 @@ def _ledger(after: Json) -> Table:
         rows += [(str(provider["name"]), row) for row in reversed(cast(list[Json], provider["ledger"]))]
     for account, row in rows:
         sign = "-" if row["entry_type"] == "DEBIT" else "+"
-        what = str(row["description"])
+        what = " ".join(_short(word) for word in str(row["description"]).replace(" contract ", " ").split(" "))
         cells = (str(row["entry_type"]).lower(), f"{sign}{row['amount']}", str(row.get("balance_after", "")), what)
         table.add_row(account, *cells)
     return table
 
 
 def _standing(before: Json, after: Json) -> Table:
-    table = Table(title="Balance and trust", title_justify="left", title_style="bold", box=None, padding=(1, 2, 0, 2))
-    for heading in ("", "balance before", "after", "trust before", "after", "tier", "contracts"):
+    table = Table(title="\nBefore and after", title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    for heading in ("", "balance", "trust", "tier", "contracts"):
         table.add_column(heading, justify="left" if heading in {"", "tier"} else "right")
-    table.add_row("consumer", str(before["consumer"]), str(after["consumer"]), "", "", "", "")
+    table.add_row("consumer", f"{before['consumer']} → {after['consumer']}", "", "", "")
     earlier = {str(one["name"]): one for one in cast(list[Json], before["providers"])}
     for now in cast(list[Json], after["providers"]):
         then = earlier[str(now["name"])]
-        trust = [f"{cast(float, one['trust_score']):.2f}" for one in (then, now)]
-        money = [str(then["balance"]), str(now["balance"])]
-        table.add_row(str(now["name"]), *money, *trust, str(now["trust_tier"]).lower(), str(now["total_contracts"]))
+        money = f"{then['balance']} → {now['balance']}"
+        trust = f"{cast(float, then['trust_score']):.2f} → {cast(float, now['trust_score']):.2f}"
+        table.add_row(str(now["name"]), money, trust, str(now["trust_tier"]).lower(), str(now["total_contracts"]))
     return table
+
+
+def _short(identifier: object) -> str:
+    """An identifier as people can tell it apart; anything else as it is."""
+    prefix, separator, rest = str(identifier).rpartition("_")
+    return f"{prefix}_{rest[:8]}…" if separator and len(rest) > 8 else str(identifier)
 
 
 _TELLERS: dict[str, Teller] = {
