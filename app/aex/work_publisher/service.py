@@ -203,6 +203,8 @@ class WorkService:
 
 def consumer_of(caller: RequestContext, header: str | None) -> str:
     """Who publishes: the tenant that the gateway vouches for; a direct caller may name anybody."""
+    if caller.tenant is None and not caller.is_direct:
+        raise forbidden("work belongs to a tenant: send the API key of one")
     consumer_id = caller.tenant or header or DEFAULT_CONSUMER
     if not is_id(consumer_id):
         raise bad_request("X-Consumer-ID must be 1 to 128 letters, digits or one of _ . : @ -")

@@ -43,6 +43,18 @@ async def test_defect_a_clients_own_consumer_header_means_nothing_through_the_ga
     assert (await publisher.work(work_id))["consumer_id"] == "tenant_a"
 
 
+async def test_a_client_without_a_tenant_is_no_consumer(publisher: Publisher) -> None:
+    client = publisher.client_as(x_aex_forwarded="1", x_consumer_id="tenant_a")
+    work_id = await publisher.publish(publisher.client_as(x_tenant_id="tenant_a"), payload={"a": 1})
+    for answer in (
+        await client.post("/v1/work", json=WORK),
+        await client.get("/v1/work"),
+        await client.post(f"/v1/work/{work_id}/cancel"),
+    ):
+        assert answer.status_code == 403 and error_code(answer) == "forbidden"
+    assert "payload" not in (await client.get(f"/v1/work/{work_id}")).json()
+
+
 async def test_defect_tenants_see_only_the_opportunity_in_others_work(publisher: Publisher) -> None:
     work_id = await publisher.publish(
         publisher.client_as(x_tenant_id="tenant_a"), payload={"secret": "x" * 600}, success_criteria=None
