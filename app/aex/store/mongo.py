@@ -32,6 +32,7 @@ _VERSION = "_v"
 _DUPLICATE_KEY = 11000
 _BAD_INCREMENT = (2, 14)  # BadValue (overflow), TypeMismatch
 _INDEX_RETRY_SECONDS = 5.0
+_START_SECONDS = 5.0
 
 
 class MongoBackend:
@@ -41,6 +42,10 @@ class MongoBackend:
         self._connection = MongoConnection(settings)
         self._collections = collections
         self._indexing = asyncio.ensure_future(self._create_indexes())
+
+    async def settled(self) -> None:
+        """Wait a little for the indexes, so that the first requests have them; without an answer they come later."""
+        await asyncio.wait({self._indexing}, timeout=_START_SECONDS)
 
     async def insert(self, collection: str, id: str, doc: Document, then: Sequence[Put]) -> Stored:
         stored = Stored(id, _now_version(), doc)

@@ -55,7 +55,9 @@ async def _backend(settings: StoreSettings, owned: Mapping[str, Collection], env
             from aex.store.mongo import MongoBackend
             from aex.store.mongo_settings import MongoSettings
 
-            return MongoBackend(MongoSettings.from_environ(environ), owned)
+            backend = MongoBackend(MongoSettings.from_environ(environ), owned)
+            await backend.settled()
+            return backend
         case "firestore":
             from aex.store.firestore import FirestoreBackend
             from aex.store.firestore_client import FirestoreSettings

@@ -60,7 +60,7 @@ class Harness(Protocol):
 class SqliteHarness:
     """A database file in a folder of its own, or in memory."""
 
-    examples = 150
+    examples = 60
 
     def __init__(self, path: Path | None) -> None:
         self.durable = path is not None
@@ -74,7 +74,7 @@ class MongoHarness:
     """A database of its own in a running server."""
 
     durable = True
-    examples = 25
+    examples = 20
 
     def __init__(self, server: MongoServer) -> None:
         self.environ = server.environ(f"test_{uuid.uuid4().hex[:16]}")
@@ -87,7 +87,7 @@ class FirestoreHarness:
     """A project of its own in a running emulator."""
 
     durable = True
-    examples = 25
+    examples = 20
 
     def __init__(self, emulator: FirestoreEmulator) -> None:
         self.environ = emulator.environ(f"test-{uuid.uuid4().hex[:16]}")

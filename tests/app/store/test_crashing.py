@@ -1,13 +1,23 @@
 """The wrappers that other tests rely on do what they say."""
 
 import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
 from aex.store.port import AlreadyExists, Put, Store, VersionConflict
 from tests.app.store.crashing import Asked, Crashed, CrashingStore, RecordingStore
+from tests.app.store.harness import SqliteHarness
 
 PUTS = [Put("follow_ups", "f1", {"cause": "x"}), Put("follow_ups", "f2", {"cause": "x"})]
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    """The wrappers do not know what they wrap, so one backend is enough."""
+    opened = await SqliteHarness(None).open()
+    yield opened
+    await opened.close()
 
 
 async def job(store: Store) -> None:
