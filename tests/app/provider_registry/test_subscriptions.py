@@ -151,7 +151,8 @@ async def test_pages_hold_everybody_once(registry: Registry) -> None:
     for number in range(25):
         provider = (await registry.register(f"Agent {number}"))["provider_id"]
         await registry.subscribe(provider, patterns[number % 5], patterns[(number + 1) % 5])
-        await registry.subscribe(provider, "text", "other")
+        if number % 3 == 0:  # so that no key leads to all of them
+            await registry.subscribe(provider, "text", "other")
         expected.append(provider)
     for limit in ("1", "7", "25", "1000"):
         assert await registry.subscribed("text", limit=limit) == sorted(expected)
