@@ -146,3 +146,16 @@ def containers(definition: Resource) -> dict[str, Any]:
     """The only container of a task definition."""
     (container,) = json.loads(definition.inputs["containerDefinitions"])
     return container
+
+
+@functools.cache
+def bootstrap(provider_arn: str | None = None) -> Run:
+    """The stack `bootstrap`, with the account's own OIDC provider or a new one."""
+    from infra.aws.bootstrap import build
+
+    settings = settings_of(
+        "bootstrap", {"githubProviderArn": provider_arn} if provider_arn else {}, github=GITHUB, image={}
+    )
+    return declared(
+        lambda: pulumi.export("aws", dict(build(settings))), stack="bootstrap", outputs=outputs, answers=ANSWERS
+    )
