@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import signal
 import sys
+from types import FrameType
 
 from pydantic import ValidationError
 
@@ -95,8 +97,15 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
         lifespan="on",
     )
     server = uvicorn.Server(config)
+    # The server drains, then repeats the signal to whoever had it before: to be told to end is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     await server.serve()
     return 0 if server.started else 3
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 __all__ = ["SERVICES", "load_definition", "load_settings", "serve"]
