@@ -12,6 +12,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import cast
 
@@ -41,11 +42,14 @@ class MongoBackend:
     def __init__(self, settings: MongoSettings, collections: Mapping[str, Collection]) -> None:
         self._connection = MongoConnection(settings)
         self._collections = collections
+        self._closing = asyncio.Event()
+        self._tried = asyncio.Event()
         self._indexing = asyncio.ensure_future(self._create_indexes())
 
     async def settled(self) -> None:
-        """Wait a little for the indexes, so that the first requests have them; without an answer they come later."""
-        await asyncio.wait({self._indexing}, timeout=_START_SECONDS)
+        """Wait a little for the indexes, so that the first requests have them; without a database they come later."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), _START_SECONDS)
 
     async def insert(self, collection: str, id: str, doc: Document, then: Sequence[Put]) -> Stored:
         stored = Stored(id, _now_version(), doc)
@@ -123,6 +127,7 @@ class MongoBackend:
         await self._connection.run(lambda db: db.command("ping"))
 
     async def close(self) -> None:
+        self._closing.set()
         self._indexing.cancel()
         await asyncio.gather(self._indexing, return_exceptions=True)
         await self._connection.close()
@@ -156,13 +161,17 @@ class MongoBackend:
         """In the background, again until it succeeds: a service starts without its database, and serves unindexed."""
         for collection in self._collections.values():
             models = _indexes(collection)
-            while models:
+            while models and not self._closing.is_set():
                 try:
                     await self._connection.run(lambda db, c=collection, m=models: db[c.name].create_indexes(m))
                     break
                 except StoreError as error:
                     _log.warning("store: indexes of %s not created, trying again: %s", collection.name, error)
-                    await asyncio.sleep(_INDEX_RETRY_SECONDS)
+                    self._tried.set()
+                    # Not a sleep: the driver may have turned the cancellation by `close` into an error of its own.
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._closing.wait(), _INDEX_RETRY_SECONDS)
+        self._tried.set()
 
 
 class _NotAddable(Exception):
