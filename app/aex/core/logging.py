@@ -1,10 +1,9 @@
 """Structured logs: one JSON object a line, with the request's id and tenant, and nothing that is a secret.
 
-Written to standard output, or to a size-rotated file where the platform asks for one (`AEX_LOG_FILE`).
+Written to standard output; where the lines go from there, and how long they are kept, is the platform's.
 """
 
 import logging
-import logging.handlers
 import re
 import sys
 from collections.abc import MutableMapping
@@ -18,10 +17,6 @@ from aex.core.settings import Settings
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-LOG_FILE_BYTES = 10_000_000
-LOG_FILES_KEPT = 3
-"""At most 40 MB of logs a service on a developer's machine."""
 
 _SECRET = re.compile(
     r"(aexk_[0-9a-f]{8})[0-9a-f]+|(aex_[ps]k_live_[0-9a-f]{8})[0-9a-f]+|(\b(?:exec|cons)_[0-9a-f]{8})[0-9a-f]{16,}"
@@ -61,26 +56,10 @@ class _StandardOutput:
         sys.stdout.flush()
 
 
-class _RotatingOutput:
-    """A text stream on a size-rotated file, so that structlog and the standard library share one file safely."""
-
-    def __init__(self, path: str) -> None:
-        self._handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT)
-        self._handler.setFormatter(logging.Formatter("%(message)s"))
-
-    def write(self, text: str) -> int:
-        if line := text.rstrip("\n"):
-            self._handler.emit(logging.LogRecord("aex", logging.INFO, "", 0, line, None, None))
-        return len(text)
-
-    def flush(self) -> None:
-        self._handler.flush()
-
-
 def configure(settings: Settings, service: str) -> None:
     """Send every log line of this process, ours and the libraries', through one JSON formatter."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    output = _RotatingOutput(settings.log_file) if settings.log_file else _StandardOutput()
+    output = _StandardOutput()
 
     def add_service(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
         event["service"] = service

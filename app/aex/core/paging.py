@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import AfterValidator
 
 DEFAULT_LIMIT = 100
 """Rows of a page when the client does not say (contract 11.2)."""
@@ -20,7 +21,15 @@ def limit_from(text: str | None) -> int:
 
 Limit = Annotated[str | None, Query(description="rows of this page, 1 to 1000, default 100")]
 """Query parameter `limit`, to be read with `limit_from`."""
-Cursor = Annotated[str | None, Query(description="`next_cursor` of the previous page, unchanged")]
-"""Query parameter `cursor`."""
+
+
+def _or_none(text: str | None) -> str | None:
+    return text or None
+
+
+Cursor = Annotated[
+    str | None, AfterValidator(_or_none), Query(description="`next_cursor` of the previous page, unchanged")
+]
+"""Query parameter `cursor`; an empty one is none."""
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Cursor", "Limit", "limit_from"]

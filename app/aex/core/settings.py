@@ -56,8 +56,6 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     environment: str = "production"
     log_level: str = Field(default="info", pattern=r"(?i)^(debug|info|warning|error)$")
-    log_file: str | None = Field(default=None, validation_alias="AEX_LOG_FILE")
-    """Where the log goes instead of standard output, rotated by size (the local platform sets it)."""
 
     store_type: StoreType = StoreType.SQLITE
     sqlite_path: str = ":memory:"
