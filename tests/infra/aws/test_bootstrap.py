@@ -1,0 +1,164 @@
+"""The account's part: one repository, one environment each, and nobody on a pull request near production."""
+
+import fnmatch
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.aws import stacks
+from tests.infra.aws.stacks import ACCOUNT, REGION
+from tests.infra.mocks import Run
+
+SUBJECTS = {
+    # role: what GitHub's token must say, by names and by the ids that never change
+    "aex-github-actions-role": {
+        "repo:acme/agent-exchange:environment:aws-production",
+        "repo:acme@123/agent-exchange@456:environment:aws-production",
+    },
+    "aex-github-actions-role-staging": {
+        "repo:acme/agent-exchange:environment:aws-staging",
+        "repo:acme@123/agent-exchange@456:environment:aws-staging",
+    },
+    "aex-github-preview-role": {
+        "repo:acme/agent-exchange:pull_request",
+        "repo:acme@123/agent-exchange@456:pull_request",
+    },
+}
+
+
+def statements(run: Run, role: str) -> list[dict[str, Any]]:
+    """Everything that a role may do, from its own policy and the attached ones."""
+    own = run.one("aws:iam/rolePolicy:RolePolicy", role).inputs["policy"]
+    found = json.loads(own)["Statement"]
+    attached = [each.inputs for each in run.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")]
+    for policy in run.of("aws:iam/policy:Policy"):
+        if any(each["role"] == role and each["policyArn"].endswith(f":{policy.name}") for each in attached):
+            found += json.loads(policy.inputs["policy"])["Statement"]
+    return found
+
+
+def allowed(run: Run, role: str, action: str, resource: str, environment: str) -> bool:
+    """A small model of IAM: explicit denial wins; conditions other than on the tag `environment` are taken as met."""
+
+    def applies(statement: dict[str, Any]) -> bool:
+        tag = statement.get("Condition", {}).get("StringEquals", {}).get("aws:ResourceTag/environment")
+        return (
+            any(fnmatch.fnmatchcase(action, pattern) for pattern in statement["Action"])
+            and any(fnmatch.fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+            and tag in (None, environment)
+        )
+
+    matching = [each["Effect"] for each in statements(run, role) if applies(each)]
+    return "Allow" in matching and "Deny" not in matching
+
+
+def state_of(run: Run, stack: str) -> str:
+    bucket = run.one("aws:s3/bucket:Bucket")
+    return f"arn:aws:s3:{REGION}:{ACCOUNT}:{bucket.name}/.pulumi/stacks/agent-exchange/{stack}.json"
+
+
+def key_of(run: Run, name: str) -> str:
+    return f"arn:aws:kms:{REGION}:{ACCOUNT}:{run.one('aws:kms/key:Key', name).name}"
+
+
+def test_roles_trust_one_repository_in_one_environment() -> None:
+    run = stacks.bootstrap()
+    found = {}
+    for role in run.of("aws:iam/role:Role"):
+        (trust,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+        assert set(trust["Condition"]) == {"StringEquals"}, "a pattern could match somebody else's repository"
+        assert trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+        found[role.inputs["name"]] = set(trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"])
+    assert found == SUBJECTS
+    assert not [subject for subjects in found.values() for subject in subjects if "*" in subject]
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "what", "environment", "expected"),
+    [
+        ("aex-github-preview-role", "s3:GetObject", "state:staging", "bootstrap", True),
+        ("aex-github-preview-role", "s3:GetObject", "state:production", "bootstrap", False),
+        ("aex-github-preview-role", "s3:GetObject", "state:bootstrap", "bootstrap", False),
+        ("aex-github-preview-role", "s3:PutObject", "state:staging", "bootstrap", False),
+        ("aex-github-preview-role", "kms:Decrypt", "key:state-staging", "staging", True),
+        ("aex-github-preview-role", "kms:Decrypt", "key:state-production", "production", False),
+        ("aex-github-preview-role", "secretsmanager:GetSecretValue", "arn:any", "staging", False),
+        ("aex-github-preview-role", "ecs:UpdateService", "arn:any", "staging", False),
+        ("aex-github-actions-role-staging", "s3:PutObject", "state:staging", "bootstrap", True),
+        ("aex-github-actions-role-staging", "s3:GetObject", "state:production", "bootstrap", False),
+        ("aex-github-actions-role-staging", "kms:Decrypt", "key:state-production", "production", False),
+        ("aex-github-actions-role-staging", "ecs:UpdateService", "arn:any", "staging", True),
+        ("aex-github-actions-role-staging", "ecs:UpdateService", "arn:any", "production", False),
+        ("aex-github-actions-role-staging", "rds:DeleteDBCluster", "arn:any", "production", False),
+        ("aex-github-actions-role", "s3:PutObject", "state:production", "bootstrap", True),
+        ("aex-github-actions-role", "kms:Decrypt", "key:state-production", "production", True),
+        ("aex-github-actions-role", "rds:CreateDBCluster", "arn:any", "production", True),
+        ("aex-github-actions-role", "iam:PutRolePolicy", "role:aex-github-actions-role", "production", False),
+        ("aex-github-actions-role", "iam:PutRolePolicy", "role:aex-identity-task", "production", True),
+        ("aex-github-actions-role", "iam:CreateUser", "arn:aws:iam::123456789012:user/x", "production", False),
+        ("aex-github-actions-role", "iam:AttachRolePolicy", "role:aex-identity-task", "production", False),
+    ],
+)
+def test_who_may_do_what(role: str, action: str, what: str, environment: str, expected: bool) -> None:
+    run = stacks.bootstrap()
+    kind, _, name = what.partition(":")
+    resource = {
+        "state": lambda: state_of(run, name),
+        "key": lambda: key_of(run, name),
+        "role": lambda: f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "arn": lambda: what,
+    }[kind]()
+    assert allowed(run, role, action, resource, environment) is expected
+
+
+def test_roles_can_only_be_made_within_the_boundary() -> None:
+    made = [
+        each
+        for each in statements(stacks.bootstrap(), "aex-github-actions-role")
+        if {"iam:CreateRole", "iam:PutRolePolicy"} & set(each["Action"])
+    ]
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/aex-boundary"
+    assert [each["Condition"] for each in made] == [{"StringEquals": {"iam:PermissionsBoundary": boundary}}]
+
+
+def test_the_boundary_covers_what_stacks_give_their_roles() -> None:
+    (boundary,) = [each for each in stacks.bootstrap().of("aws:iam/policy:Policy") if each.name == "boundary"]
+    limits = {action for each in json.loads(boundary.inputs["policy"])["Statement"] for action in each["Action"]}
+    given = {
+        action
+        for name in ("staging", "production", "pr-12")
+        for each in stacks.stack(name).of("aws:iam/rolePolicy:RolePolicy")
+        for statement in json.loads(each.inputs["policy"])["Statement"]
+        for action in statement["Action"]
+    }
+    assert given <= limits
+    assert not [action for action in limits if action.startswith("iam:") or "*" in action]
+
+
+def test_documents_fit_into_policies() -> None:
+    run = stacks.bootstrap()
+    for each in run.of("aws:iam/policy:Policy"):
+        assert len("".join(each.inputs["policy"].split())) <= 6144, each.name
+    for each in run.of("aws:iam/rolePolicy:RolePolicy"):
+        assert len("".join(each.inputs["policy"].split())) <= 10240, each.name
+
+
+def test_the_state_is_versioned_encrypted_and_reached_by_tls_only() -> None:
+    run = stacks.bootstrap()
+    assert run.one("aws:s3/bucketVersioning:BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
+    encryption = run.one("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")
+    rule = encryption.inputs["rules"][0]["applyServerSideEncryptionByDefault"]
+    assert rule["sseAlgorithm"] == "aws:kms"
+    (deny,) = json.loads(run.one("aws:s3/bucketPolicy:BucketPolicy").inputs["policy"])["Statement"]
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert run.one("aws:s3/bucket:Bucket").options.protect
+    assert all(each.options.protect for each in run.of("aws:kms/key:Key"))
+
+
+def test_an_account_that_has_githubs_provider_keeps_it() -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+    run = stacks.bootstrap(arn)
+    assert run.of("aws:iam/openIdConnectProvider:OpenIdConnectProvider") == []
+    for role in run.of("aws:iam/role:Role"):
+        assert arn in role.inputs["assumeRolePolicy"]
