@@ -68,7 +68,7 @@ async def test_the_demo_tells_what_the_services_answered(running: Exchange) -> N
         "Lexora",
         "The contract is completed",
         "Ledger",
-        "Balance and trust",
+        "Before and after",
     ):
         assert fact in told, told
 
