@@ -172,11 +172,13 @@ class _Watch:
         self._task = asyncio.get_running_loop().create_task(self._wait())
 
     async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            continue
-        self.gone = True
-        if self._request is not None:
-            self._request.cancel()
+        # The body was read before; where there was none, one empty message may be left.
+        for _ in range(2):
+            if (await self._receive())["type"] == "http.disconnect":
+                self.gone = True
+                if self._request is not None:
+                    self._request.cancel()
+                return
 
 
 __all__ = ["ClientGone", "Passage", "Proxy"]

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from aex.core.clock import Clock, stamp, wire_time
-from aex.core.context import Caller
+from aex.core.context import GATEWAY, Caller
 from aex.core.errors import bad_request
 from aex.core.idempotency import IdempotencyKey
 from aex.core.paging import Cursor, Limit, limit_from
@@ -136,8 +136,9 @@ def _key_routes(router: APIRouter, parts: Parts) -> None:
 
 def _internal_routes(router: APIRouter, parts: Parts) -> None:
     @router.post("/internal/v1/apikeys/validate", tags=["internal"])
-    async def validate(body: Credential) -> Response:
-        """Whose key this is and what it may do, for services. 401 for any key that opens nothing."""
+    async def validate(caller: Caller, body: Credential) -> Response:
+        """Whose key this is and what it may do, for the gateway. 401 for any key that opens nothing."""
+        caller.require_service(GATEWAY)
         if not (body.api_key or body.key_id):
             raise bad_request("api_key is required")
         key, tenant = await parts.keys.check(api_key=body.api_key, key_id=body.key_id)
