@@ -15,7 +15,12 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("service", metavar="service", help=f"one of: {', '.join(SERVICES)}")
     check = commands.add_parser("check", help="recompute every balance from the ledger and report differences")
     check.add_argument("--url", help="settlement's address (default: SETTLEMENT_URL, else http://127.0.0.1:8088)")
+    commands.add_parser("database-users", help="make the database's users, one for each service (a one-off task)")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "database-users":
+        from aex.store.users import main as make_users
+
+        return make_users()
     if chosen.command == "check":
         from aex.core.check import check as check_ledger
 
