@@ -1,0 +1,197 @@
+"""Every query that the exchange issues is declared in collections.toml, and every declared one is issued.
+
+Emulators enforce no indexes, and a database without one answers slowly instead of saying so; this test says it. All ten
+services run, a whole trade is made, then every GET of every service is asked with every combination of its filters, as
+a tenant and as a direct caller, with a second page where there is one; and all duties run.
+"""
+
+from collections.abc import Iterable
+from itertools import chain, combinations
+from typing import cast
+
+import httpx
+import pytest
+
+from aex.core.server import SERVICES
+from aex.store.declarations import Collection, load
+from tests.app.store.recording import Asked, Record
+from tests.app.world import World, world
+
+TENANT = "tenant_c"
+FILTERS = {
+    "status": "COMPLETED",
+    "service": "svc",
+    "level": "error",
+    "name": "latency",
+    "role": "provider",
+    "consumer_id": TENANT,
+    "provider_id": "",
+    "tenant_id": TENANT,
+    "work_id": "",
+    "category": "general",
+    "skill_tags": "fast",
+    "count_only": "true",
+    "mine": "true",
+}
+"""A value for each optional filter; the empty ones are filled with ids of the trade."""
+UNFILTERED = frozenset({"limit", "cursor", "start_time", "end_time", "search", "min_trust", "api_key", "max_price"})
+UNFILTERED |= {"max_latency_ms", "regions"}
+"""Query parameters that compare no stored field."""
+
+
+def declared(collections: Iterable[Collection]) -> set[Asked]:
+    return {Asked(one.name, frozenset(query.equal), query.order) for one in collections for query in one.queries}
+
+
+def undeclared(asked: set[Asked]) -> set[Asked]:
+    """What was asked without a declaration. A count needs one with the same fields, in whatever order."""
+    known = declared(load().values())
+    countable = {(query.collection, query.equal) for query in known}
+    return {
+        one
+        for one in asked
+        if one not in known and (one.order is not None or (one.collection, one.equal) not in countable)
+    }
+
+
+def subsets(names: list[str]) -> Iterable[tuple[str, ...]]:
+    return chain.from_iterable(combinations(names, size) for size in range(len(names) + 1))
+
+
+async def must(
+    world: World, service: str, method: str, path: str, body: object = None, **headers: str
+) -> dict[str, str]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = await world.client(service).request(method, path, json=body, headers=named)
+    assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+    return cast("dict[str, str]", answer.json())
+
+
+async def trade(world: World) -> dict[str, str]:
+    """One whole trade by direct calls; the ids of what was made, by the names of path parameters."""
+    ids = await parties(world)
+    ids |= await contract(world, ids)
+    await records(world)
+    return ids
+
+
+async def parties(world: World) -> dict[str, str]:
+    tenant = await must(
+        world, "identity", "POST", "/v1/tenants", {"name": "T", "external_id": "t", "contact_email": "a@b.example"}
+    )
+    where = f"/v1/tenants/{tenant.get('tenant_id') or tenant['id']}/api-keys"
+    key = await must(world, "identity", "POST", where, {"name": "k", "scopes": ["*"]})
+    body = {"name": "P", "endpoint": "https://agents.example.com/a2a", "capabilities": ["general"]}
+    quotas = {"X_Tenant_ID": "tenant_p", "X_AEX_Quotas": "max_agents=5"}
+    provider = await must(world, "provider-registry", "POST", "/v1/providers", body, **quotas)
+    card = {"name": "P", "url": "https://agents.example.com/a2a", "skills": [{"id": "translate", "tags": ["fast"]}]}
+    await must(world, "provider-registry", "POST", f"/v1/providers/{provider['provider_id']}/agent-card", card)
+    subscription = {"provider_id": provider["provider_id"], "categories": ["general"]}
+    subscribed = await must(world, "provider-registry", "POST", "/v1/subscriptions", subscription)
+    return {
+        "tenant_id": tenant.get("tenant_id") or tenant["id"],
+        "key_id": key.get("key_id") or key["id"],
+        "provider_id": provider["provider_id"],
+        "provider_key": provider["api_key"],
+        "subscription_id": subscribed["subscription_id"],
+        "domain": "general",
+        "trace_id": "trace",
+    }
+
+
+async def contract(world: World, ids: dict[str, str]) -> dict[str, str]:
+    work = {"category": "general", "description": "d", "budget": {"max_price": 100}, "bid_window_ms": 60_000}
+    made = await must(world, "work-publisher", "POST", "/v1/work", work, X_Consumer_ID=TENANT)
+    expires = world.clock.moment.replace(year=world.clock.moment.year + 1).isoformat()
+    bid = {
+        "work_id": made["work_id"],
+        "price": 10,
+        "confidence": 0.8,
+        "a2a_endpoint": "https://agents.example.com/a2a",
+        "expires_at": expires,
+    }
+    bearer = f"Bearer {ids['provider_key']}"
+    sent = await must(world, "bid-gateway", "POST", "/v1/bids", bid, Authorization=bearer)
+    await must(world, "bid-evaluator", "POST", f"/v1/work/{made['work_id']}/evaluate")
+    award = {"bid_id": sent["bid_id"]}
+    awarded = await must(world, "contract-engine", "POST", f"/v1/work/{made['work_id']}/award", award)
+    proof = f"Bearer {awarded['execution_token']}"
+    done = {"success": True, "result_summary": "done"}
+    where = f"/v1/contracts/{awarded['contract_id']}"
+    await must(
+        world, "contract-engine", "POST", f"{where}/progress", {"status": "x", "percent": 1}, Authorization=proof
+    )
+    await must(world, "contract-engine", "POST", f"{where}/complete", done, Authorization=proof)
+    return {"work_id": made["work_id"], "bid_id": sent["bid_id"], "contract_id": awarded["contract_id"]}
+
+
+async def records(world: World) -> None:
+    deposit = {"tenant_id": TENANT, "amount": "5"}
+    await must(world, "settlement", "POST", "/v1/deposits", deposit)
+    for headers in ({}, {"X_Tenant_ID": TENANT}):
+        await must(
+            world,
+            "telemetry",
+            "POST",
+            "/v1/logs",
+            [{"service": "svc", "level": "error", "message": "m"}] * 2,
+            **headers,
+        )
+        await must(
+            world,
+            "telemetry",
+            "POST",
+            "/v1/metrics",
+            [{"service": "svc", "name": "latency", "value": 1}] * 2,
+            **headers,
+        )
+        await must(world, "telemetry", "POST", "/v1/spans", [{"trace_id": "trace", "span_id": "s"}] * 2, **headers)
+
+
+async def read_everything(world: World, ids: dict[str, str]) -> None:
+    for service in SERVICES:
+        if service == "gateway":  # its routes are its backends'
+            continue
+        for path, operation in world.apps[service].openapi()["paths"].items():
+            if "get" in operation:
+                await read(world.client(service), path, operation["get"], ids)
+
+
+async def read(client: httpx.AsyncClient, path: str, operation: dict[str, object], ids: dict[str, str]) -> None:
+    parameters = cast("list[dict[str, str]]", operation.get("parameters", []))
+    names = [one["name"] for one in parameters if one["in"] == "query"]
+    filters = [name for name in names if name in FILTERS]
+    assert set(names) <= {*FILTERS, *UNFILTERED}, f"{path}: say in FILTERS what to ask for in {names}"
+    url = path.format(**ids)
+    for chosen in subsets(filters):
+        query = {name: FILTERS[name] or ids[name] for name in chosen}
+        for headers in ({}, {"X-Tenant-ID": TENANT}, {"X-Tenant-ID": "tenant_p"}):
+            proof = {"Authorization": f"Bearer {ids['provider_key']}"} if url == "/v1/bids" else {}
+            limit = {"limit": "1"} if "limit" in names else {}
+            answer = await client.get(url, params={**query, **limit}, headers={**headers, **proof})
+            assert answer.status_code < 500, f"{url} {query}: {answer.text}"
+            more = answer.json().get("next_cursor") if answer.is_success and isinstance(answer.json(), dict) else None
+            if more:
+                params = {**query, **limit, "cursor": more}
+                assert (await client.get(url, params=params, headers={**headers, **proof})).status_code < 500
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_asked_is_declared_and_what_is_declared_is_asked() -> None:
+    record = Record()
+    async with world(wrap=record.around) as running:
+        ids = await trade(running)
+        await read_everything(running, ids)
+        await must(running, "settlement", "POST", "/internal/v1/balances/rebuild")
+        running.clock.advance(3600 * 24 * 30)
+        await running.duties()
+    assert undeclared(record.asked) == set(), "declare these in collections.toml"
+    unused = declared(load().values()) - record.asked
+    assert unused == set(), "nobody asks these: take them out of collections.toml, or ask them here"
+
+
+async def test_a_query_that_nobody_declared_is_found() -> None:
+    assert undeclared({Asked("bids", frozenset({"price"}), "-received_at")})
+    assert undeclared({Asked("bids", frozenset({"work_id"}), "received_at")})
+    assert undeclared({Asked("bids", frozenset({"price"}), None)})
+    assert not undeclared({Asked("bids", frozenset({"work_id"}), None)})
