@@ -40,6 +40,8 @@ class OperationsArgs:
     environment: Mapping[str, pulumi.Input[str]]
     secrets: Sequence[pulumi.Input[str]]
     """ARNs that the task reads by itself: the master user's and every user's password."""
+    after: Sequence[pulumi.Resource]
+    """What the task talks to when it runs."""
     users: bool
     """Whether there are users to make: not on Atlas, which keeps its own."""
 
@@ -50,7 +52,7 @@ class Operations(pulumi.ComponentResource):
     definition: aws.ecs.TaskDefinition
 
     def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the task; it runs when everything that `opts` depends on is there."""
+        """Declare the task; it runs when everything that it comes after is there."""
         super().__init__("agent-exchange:aws:Operations", "operations", None, opts)
         group = log_group(ctx, OPERATIONS, path=service_log_group_name(ctx, OPERATIONS), key=args.key, parent=self)
         own = role(
@@ -96,7 +98,7 @@ class Operations(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[group],
+                depends_on=[group, *args.after],
                 hooks=run_after_creation(OPERATIONS) if args.users else None,
             ),
         )

@@ -143,17 +143,19 @@ class AwsPlatform(pulumi.ComponentResource):
                 place=self.foundation.place,
                 environment=environment,
                 secrets=secrets,
+                after=[*self.foundation.ready, self.groups, self.cluster, self.secrets],
                 users=users is not None,
             ),
-            pulumi.ResourceOptions(
-                parent=self, depends_on=[*self.foundation.ready, self.groups, self.cluster, self.secrets]
-            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _service(self, service: Service) -> AwsService:
         ctx, door = self.ctx, self.ingress
         size = ctx.aws.sizes.get(service.name)
-        callees = [self.services[callee] for callee in callees_of(CATALOG, service.name)]
+        after: list[pulumi.Resource] = [*self.foundation.ready, self.groups, self.cluster, self.secrets]
+        after += [self.operations, *(self.services[callee] for callee in callees_of(CATALOG, service.name))]
+        if service.public:
+            after.append(door)
         args = AwsServiceArgs(
             image=self._images[service.name],
             cpu=size.cpu if size else service.size.aws_cpu,
@@ -171,11 +173,9 @@ class AwsPlatform(pulumi.ComponentResource):
             topic=self.topic.arn,
             target_group=door.target_group.arn if service.public else None,
             door=door.door if service.public else None,
+            after=after,
         )
-        ready = [*self.foundation.ready, self.groups, self.cluster, self.operations, self.secrets]
-        if service.public:
-            ready.append(door)
-        return AwsService(ctx, service, args, pulumi.ResourceOptions(parent=self, depends_on=[*ready, *callees]))
+        return AwsService(ctx, service, args, pulumi.ResourceOptions(parent=self))
 
     def _environment_of(self, service: Service) -> dict[str, pulumi.Input[str]]:
         common = Common(

@@ -57,6 +57,8 @@ class AwsServiceArgs:
     target_group: pulumi.Input[str] | None = None
     """Where the load balancer finds the tasks; for the public service only."""
     door: Door | None = None
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there before the tasks are, and must go after them: callees, rules, the database's users."""
 
     def __post_init__(self) -> None:
         """Refuse a size that Fargate does not have."""
@@ -74,7 +76,7 @@ class AwsService(pulumi.ComponentResource):
     """Base URL for those who may call it, known before anything runs."""
 
     def __init__(self, ctx: Context, service: Service, args: AwsServiceArgs, opts: pulumi.ResourceOptions) -> None:
-        """Deploy the service once everything that `opts` depends on is there."""
+        """Deploy the service."""
         super().__init__("agent-exchange:aws:Service", service.name, None, opts)
         self._ctx, self._of, self._args = ctx, service, args
         self.url = service_url(service)
@@ -177,6 +179,8 @@ class AwsService(pulumi.ComponentResource):
             tags=ctx.tags(service=name),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                # On the service itself: what only its component depends on is unknown to the engine at a teardown.
+                depends_on=list(args.after),
                 # How many tasks there are is the scaler's business once the service exists.
                 ignore_changes=None if args.tasks.fixed else ["desiredCount"],
                 custom_timeouts=pulumi.CustomTimeouts(

@@ -1,8 +1,8 @@
 """Users of MongoDB or DocumentDB: one for each service, in a database of its own, with a password from Secrets Manager.
 
 A one-off task runs it (`python -m aex database-users`), as the only one that ever sees the master password. It may run
-as often as one likes: a user that exists gets its password and its one role again. Users that nobody wants any more stay:
-dropping one is a person's decision.
+as often as one likes: a user that exists gets its password and its one role again. Users that nobody wants any more
+stay: dropping one is a person's decision.
 
 MONGO_HOST and MONGO_CA_FILE say where, MONGO_ADMIN_SECRET_ARN as whom (a secret with `username` and `password`), and
 DATABASE_USERS what: `{"<user>": {"database": "...", "password": "<secret arn>[:::<version>]"}}`.
