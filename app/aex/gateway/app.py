@@ -73,7 +73,7 @@ class GatewaySettings(Settings):
     auth_failures_per_minute: int = Field(default=120, ge=1)
     """Requests a minute of one client address without a valid credential, over all instances."""
     gateway_instances: int = Field(default=1, ge=1)
-    """Instances that share the limits; each grants its part."""
+    """Instances that always run; each grants its part. More of them grant more, so nobody gets less than promised."""
     trusted_proxy_hops: int = Field(default=0, ge=0, le=8)
     """Proxies of ours in front that append to `X-Forwarded-For`: 1 behind an ALB or on Cloud Run itself, 2 behind
     Google's load balancer."""
