@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.app.store.fixtures import firestore_emulator, mongo_server
+
 # Folders whose tests are slow by nature, and the marker that says why.
 BY_FOLDER = {"engine": "engine", "flow": "processes"}
 
@@ -17,3 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(BY_FOLDER[folder])
         if item.get_closest_marker("engine") or item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.xdist_group("processes"))
+
+
+__all__ = ["firestore_emulator", "mongo_server", "pytest_collection_modifyitems"]

@@ -1,17 +1,14 @@
-"""Fixtures of the store tests: every backend in turn, and the servers behind them, one of each per test process."""
+"""Fixtures of the store tests: every backend in turn. The servers behind them are in `tests/app/store/fixtures.py`."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pymongo import monitoring
 
-from aex.store.port import Store, StoreUnavailable
+from aex.store.port import Store
 from tests.app.store.documentdb import AllowList
 from tests.app.store.harness import FirestoreHarness, Harness, MongoHarness, SqliteHarness
-from tests.app.store.servers import FirestoreEmulator, Missing, MongoServer
 
 BACKENDS = ("sqlite", "sqlite-memory", "mongo", "firestore")
 
@@ -22,30 +19,6 @@ def documentdb() -> AllowList:
     listener = AllowList()
     monitoring.register(listener)
     return listener
-
-
-@pytest.fixture(scope="session")
-def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
-    """A running server without log-in."""
-    server = MongoServer(tmp_path_factory.mktemp("mongo"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="session")
-def firestore_emulator() -> Iterator[FirestoreEmulator]:
-    """The running emulator, or a loud skip."""
-    try:
-        emulator = FirestoreEmulator()
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must not skip: {missing}")
-        pytest.skip(str(missing))
-    emulator.start()
-    asyncio.run(warm_up(emulator))
-    yield emulator
-    emulator.kill()
 
 
 @pytest.fixture
@@ -68,20 +41,6 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
         "firestore": lambda: FirestoreHarness(request.getfixturevalue("firestore_emulator")),
     }
     return make[str(request.param)]()
-
-
-async def warm_up(emulator: FirestoreEmulator) -> None:
-    """The emulator's first answers take seconds, until Java has compiled what they need."""
-    store = await FirestoreHarness(emulator).open()
-    for attempt in range(10):
-        try:
-            await store.insert("things", f"w{attempt}", {"kind": "k", "rank": "r"})
-            await store.query("things", {"kind": "k"}, order="rank", limit=1)
-            await store.increment("counters", "w", {"n": 1})
-            break
-        except StoreUnavailable:
-            continue
-    await store.close()
 
 
 @pytest.fixture
