@@ -1,10 +1,10 @@
-"""`python -m aex serve <service>` runs one of the ten services; `python -m aex check` checks the ledger."""
+"""`python -m aex serve <service>` runs one of the ten services; the rest is about the data of all ten."""
 
 import argparse
-import asyncio
 import sys
 
 from aex.core.server import SERVICES, serve
+from aex.tools import command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,18 +13,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     run = commands.add_parser("serve", help="run one service in the foreground")
     run.add_argument("service", metavar="service", help=f"one of: {', '.join(SERVICES)}")
-    check = commands.add_parser("check", help="recompute every balance from the ledger and report differences")
-    check.add_argument("--url", help="settlement's address (default: SETTLEMENT_URL, else http://127.0.0.1:8088)")
+    command.add_arguments(commands.add_parser)
     commands.add_parser("database-users", help="make the database's users, one for each service (a one-off task)")
     chosen = parser.parse_args(arguments)
     if chosen.command == "database-users":
         from aex.store.users import main as make_users
 
         return make_users()
-    if chosen.command == "check":
-        from aex.core.check import check as check_ledger
-
-        return asyncio.run(check_ledger(chosen.url))
+    if chosen.command in command.COMMANDS:
+        return command.run(chosen)
     return serve(chosen.service)
 
 

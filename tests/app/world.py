@@ -1,6 +1,6 @@
 """All ten services in this process, calling each other as they do when deployed, callees first."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -30,12 +30,24 @@ class World:
             await run_duties(app)
 
 
+async def in_memory(name: str) -> Store:
+    """An empty store of one service."""
+    return await open_store(settings_of(load_definition(name).settings_type), name)
+
+
 @asynccontextmanager
 async def world(
-    *, wrap: Callable[[str, Store], Store] = lambda _name, store: store, without: frozenset[str] = frozenset()
+    *,
+    stores: Callable[[str], Awaitable[Store]] = in_memory,
+    wrap: Callable[[str, Store], Store] = lambda _name, store: store,
+    without: frozenset[str] = frozenset(),
+    clock: TestClock | None = None,
 ) -> AsyncGenerator[World, None]:
-    """Ten services on stores in memory; `wrap` may put something around each store, `without` leaves services out."""
-    clock = TestClock()
+    """Ten services, by default on stores in memory; `wrap` may put something around each store.
+
+    `without` leaves services out; a `clock` of the caller's may begin at another time.
+    """
+    clock = clock or TestClock()
     apps: dict[str, FastAPI] = {}
     waiting = [load_definition(name) for name in SERVICES if name not in without]
     async with AsyncExitStack() as stack:
@@ -47,8 +59,7 @@ async def world(
                 peers: dict[str, Peer] = {
                     callee: AsgiPeer(callee, apps[callee.removeprefix("aex-")]) for callee in definition.calls
                 }
-                store = await open_store(settings_of(definition.settings_type), definition.name)
-                store = wrap(definition.name, store)
+                store = wrap(definition.name, await stores(definition.name))
                 app = await stack.enter_async_context(running(definition, peers=peers, store=store, clock=clock))
                 apps[definition.name.removeprefix("aex-")] = app
         yield World(apps, clock)

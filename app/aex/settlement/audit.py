@@ -8,7 +8,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import cast
 
+from aex.core.audit import AllOf, Difference
 from aex.core.clock import Clock, stamp
 from aex.core.errors import unavailable
 from aex.core.money import text_from_micro
@@ -57,6 +59,22 @@ class Totals:
         """What this pass says the checkpoint of `account` must hold."""
         opened = self.open.get(account, {})
         return self.closed[account] + sum(micro for key, micro in opened.items() if key in checkpoint.folding)
+
+
+async def differences(store: Store, _all_of: AllOf, clock: Clock) -> list[Difference]:
+    """What `python -m aex check` asks: the differences of the ledger, one for each account or entry."""
+    report = await Auditor(store, Ledger(store, clock), clock).check()
+    found = [
+        Difference("the ledger balances", one["entry"], one["problem"])
+        if "entry" in one
+        else Difference(
+            "the ledger balances", one["account"], f"the balance is {one['balance']}, the ledger says {one['ledger']}"
+        )
+        for one in cast("list[dict[str, str]]", report["differences"])
+    ]
+    if report["sum_micro"] != 0 and not found:
+        found.append(Difference("the ledger balances", "all accounts", f"the sum is {report['sum_micro']} micro-units"))
+    return found
 
 
 class Auditor:
@@ -158,4 +176,4 @@ class Auditor:
             await asyncio.sleep(0)  # a long scan lets requests in between
 
 
-__all__ = ["Auditor", "Totals"]
+__all__ = ["Auditor", "Totals", "differences"]

@@ -60,6 +60,12 @@ def count(collection: str, fields: tuple[str, ...]) -> str:
     return f'SELECT count(*) FROM "{collection}" WHERE {condition}'
 
 
+@lru_cache(256)
+def page(collection: str) -> str:
+    """(id, how many): the rows behind this id, in the order of ids."""
+    return f'SELECT id, version, doc FROM "{collection}" WHERE id > ? ORDER BY id LIMIT ?'
+
+
 def purge(collection: str, ttl: str, rows: int) -> str:
     """(now): removes some rows whose time is over. A field that is absent or empty keeps its row."""
     return (

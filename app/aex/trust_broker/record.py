@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from aex.core.clock import from_stamp, stamp
 from aex.core.fields import flag, number, objects, text, texts
 from aex.store.port import Document, JsonValue
-from aex.trust_broker.rules import WINDOW, Outcome, base_score, final_score, tier_of
+from aex.trust_broker.rules import WINDOW, Outcome, base_score, final_score, outcome_from, tier_of
 
 FLAGS = {
     "identity": "identity_verified",
@@ -112,6 +112,15 @@ def with_outcome(record: Document, outcome_id: str, outcome: Outcome, counted_at
     return {**changed, "unconfirmed": [*objects(record, "unconfirmed"), note]}
 
 
+def counters_of(outcomes: Iterable[str]) -> dict[str, int]:
+    """The counters of a record that holds exactly these outcomes."""
+    counters: dict[str, int] = {name: 0 for name in COUNTERS}
+    for outcome in outcomes:
+        for name in ("total_contracts", *_COUNTERS[outcome_from(outcome)]):
+            counters[name] += 1
+    return counters
+
+
 def without_confirmed(record: Document, confirmed: Iterable[str]) -> Document:
     """The record without the notes of outcomes whose documents say that they have been added."""
     gone = set(confirmed)
@@ -142,6 +151,7 @@ __all__ = [
     "Effect",
     "Standing",
     "base_of",
+    "counters_of",
     "effect_from",
     "effect_of",
     "new_record",
