@@ -95,7 +95,7 @@ def shared_foundation(ctx: Context, parent: pulumi.Resource) -> Foundation:
     part = pulumi.Output.unsecret(stack.require_output("aws").apply(lambda outputs: outputs[PART]))
 
     def text(key: str) -> pulumi.Output[str]:
-        return part.apply(lambda found: _needed(owner, key, found[key]))
+        return part.apply(lambda found: needed(owner, key, found[key]))
 
     def each(key: str) -> list[pulumi.Output[str]]:
         # How many zones there are decides how much is declared, so it is not taken from a value that is known later.
@@ -117,7 +117,7 @@ def shared_foundation(ctx: Context, parent: pulumi.Resource) -> Foundation:
     )
 
 
-def _needed(owner: str, key: str, value: object) -> str:
+def needed(owner: str, key: str, value: object) -> str:
     """What a stack must have to be shared. Whether it has is known only from its outputs, not from our config."""
     if not value:
         raise ConfigError(
@@ -147,4 +147,4 @@ def zones_of(ctx: Context) -> list[str]:
     return sorted(found.names)[:2]
 
 
-__all__ = ["PART", "Foundation", "own_foundation", "shared_foundation", "zones_of"]
+__all__ = ["PART", "Foundation", "needed", "own_foundation", "shared_foundation", "zones_of"]

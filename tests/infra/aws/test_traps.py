@@ -1,0 +1,132 @@
+"""What users of comparable systems hit on AWS: one test a trap."""
+
+import json
+
+import pytest
+
+from tests.infra.aws import stacks
+from tests.infra.mocks import Run
+
+DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
+
+
+def test_1_a_rolled_back_deployment_is_not_reported_as_done() -> None:
+    for service in stacks.stack("staging").of(SERVICE):
+        hooks = service.options.hooks
+        assert len(hooks.after_create) == len(hooks.after_update) == len(hooks.on_error) == 1
+
+
+def test_2_services_get_the_time_they_need() -> None:
+    run = stacks.stack("staging")
+    for service in run.of(SERVICE):
+        assert service.options.customTimeouts.create == service.options.customTimeouts.update == "20m"
+    assert run.one("aws:lb/targetGroup:TargetGroup").inputs["deregistrationDelay"] == 30
+    assert run.one(SERVICE, "aex-gateway").inputs["healthCheckGracePeriodSeconds"] == 60
+
+
+def test_3_a_deployment_keeps_the_scaled_count() -> None:
+    for service in stacks.stack("production").of(SERVICE):
+        assert list(service.options.ignoreChanges) == ["desiredCount"]
+
+
+def test_4_an_unchanged_image_deploys_nothing() -> None:
+    """Digests only; and no build argument, token or time that differs from run to run."""
+    run = stacks.run_of(stacks.settings_of("staging", image={}))
+    again = stacks.run_of(stacks.settings_of("staging", image={}))
+
+    def built(each: Run) -> dict:
+        return {image.name: image.inputs for image in each.of("docker:index/image:Image")}
+
+    assert built(run) == built(again)
+    assert len(built(run)) == 10
+    for definition in run.of(DEFINITION):
+        name = "aex-identity" if definition.name == "aex-operations" else definition.name
+        assert stacks.containers(definition)["image"] == f"{name}.repoDigest"
+    for image in built(run).values():
+        assert image["build"]["platform"] == "linux/amd64"
+        assert "registry" not in image
+
+
+def test_5_a_preview_needs_no_registry_and_no_docker() -> None:
+    run = stacks.stack("staging")
+    assert not [each for each in run.resources if each.type.startswith("docker:")]
+
+
+def test_9_a_secrets_name_is_free_at_once_where_nothing_is_protected() -> None:
+    windows = {
+        name: {
+            each.inputs["recoveryWindowInDays"] for each in stacks.stack(name).of("aws:secretsmanager/secret:Secret")
+        }
+        for name in ("staging", "production", "pr-12")
+    }
+    assert windows == {"staging": {0}, "production": {30}, "pr-12": {0}}
+
+
+def test_10_a_repository_with_images_goes_only_where_nothing_is_protected() -> None:
+    for name, expected in (("staging", True), ("production", False)):
+        assert {each.inputs["forceDelete"] for each in stacks.stack(name).of("aws:ecr/repository:Repository")} == {
+            expected
+        }
+
+
+def test_11_there_is_no_cloud_map_service_that_could_not_be_deleted() -> None:
+    kinds = {each.type for each in stacks.stack("staging").resources if "servicediscovery" in each.type}
+    assert kinds == {"aws:servicediscovery/httpNamespace:HttpNamespace"}
+
+
+def test_12_groups_wait_for_the_interfaces_of_tasks() -> None:
+    run = stacks.stack("staging")
+    for each in [*run.of("aws:ec2/securityGroup:SecurityGroup"), *run.of("aws:ec2/subnet:Subnet")]:
+        assert each.options.customTimeouts.delete == "30m", each.urn
+    for group in run.of("aws:ec2/securityGroup:SecurityGroup"):
+        if group.name != "endpoints":
+            assert group.inputs["revokeRulesOnDelete"] is True
+
+
+def test_13_a_protected_cluster_leaves_a_snapshot_of_a_name_of_its_own() -> None:
+    cluster = stacks.stack("production").one("aws:docdb/cluster:Cluster")
+    assert cluster.inputs["skipFinalSnapshot"] is False
+    assert cluster.inputs["finalSnapshotIdentifier"] == "aex-docdb-final-final-snapshot.hex"
+    assert cluster.inputs["deletionProtection"] is True
+    assert cluster.options.protect
+
+
+def test_16_a_policy_goes_with_its_role() -> None:
+    run = stacks.stack("staging")
+    roles = {each.name: each.urn for each in run.of("aws:iam/role:Role")}
+    for policy in run.of("aws:iam/rolePolicy:RolePolicy"):
+        assert policy.options.deletedWith == roles[policy.name]
+
+
+def test_17_a_task_definition_is_read_back_as_it_was_written() -> None:
+    for definition in stacks.stack("production").of(DEFINITION):
+        text = definition.inputs["containerDefinitions"]
+        assert text == json.dumps(json.loads(text), sort_keys=True)
+        assert "null" not in text
+
+
+@pytest.mark.parametrize("name", ["staging", "pr-12"])
+def test_18_nothing_is_declared_only_once_values_are_known(name: str) -> None:
+    assert stacks.stack(name).resources  # the mocks compare a preview with an update
+
+
+def test_20_the_firewall_lets_the_contracts_own_traffic_through() -> None:
+    (acl,) = stacks.stack("production").of("aws:wafv2/webAcl:WebAcl")
+    counted = {
+        override["name"]
+        for rule in acl.inputs["rules"]
+        for override in rule["statement"].get("managedRuleGroupStatement", {}).get("ruleActionOverrides", [])
+        if "count" in override["actionToUse"]
+    }
+    assert {"SizeRestrictions_BODY", "NoUserAgent_HEADER"} <= counted
+    blocking = {rule["name"]: rule for rule in acl.inputs["rules"]}
+    assert blocking["rate"]["action"]["block"]["customResponse"] == {"responseCode": 429}
+    assert "none" in blocking["AWSManagedRulesKnownBadInputsRuleSet"]["overrideAction"]
+
+
+def test_20_the_firewall_can_count_before_it_blocks() -> None:
+    aws = {**stacks.STACKS["production"], "firewall": "count"}
+    acl = stacks.run_of(stacks.settings_of("production", aws)).one("aws:wafv2/webAcl:WebAcl")
+    for rule in acl.inputs["rules"]:
+        assert "count" in rule.get("overrideAction", rule.get("action"))
+    assert stacks.stack("staging").of("aws:wafv2/webAcl:WebAcl") == []
