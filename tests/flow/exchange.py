@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from aex.core.service_tokens import public_key
+from aex.tools.place import Place
 from infra.components.catalog import CATALOG
 from infra.components.environment import (
     Common,
@@ -52,12 +53,15 @@ def free_ports(count: int) -> list[int]:
 class Exchange:
     """The ten services as processes of this test."""
 
-    def __init__(self, folder: Path, *, auth: ServiceAuth, overrides: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, *, auth: ServiceAuth, overrides: Mapping[str, str], place: Place | None = None
+    ) -> None:
         self.folder = folder
+        self.place = place or Place("sqlite", folder, {})
         self._overrides = dict(overrides)
         self._common = Common(
             environment="local",
-            store=StoreType.SQLITE,
+            store=StoreType(self.place.store_type),
             service_auth=auth,
             duty_interval_seconds=0.2,
             host="127.0.0.1",
@@ -90,6 +94,7 @@ class Exchange:
         variables = dict(environment_of(CATALOG, service, self._common, lambda callee: self.url(callee.name)))
         variables |= {variable: self._secrets[secret] for variable, secret in secret_variables(service).items()}
         variables |= {"PORT": str(self.ports[name]), "SQLITE_PATH": str(self.folder / f"{name}.sqlite3")}
+        variables |= self.place.variables(name) if self.place.store_type != "sqlite" else {}
         if self._common.service_auth is ServiceAuth.TOKEN:
             callers = [caller for caller in allowed_callers(CATALOG, name) if caller in self._seeds]
             variables["AEX_SERVICE_SEED"] = self._seeds[name]
@@ -169,12 +174,20 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(
-    folder: Path, *, auth: ServiceAuth = ServiceAuth.OFF, **overrides: str
+    folder: Path,
+    *,
+    auth: ServiceAuth = ServiceAuth.OFF,
+    place: Place | None = None,
+    only: tuple[str, ...] = (),
+    **overrides: str,
 ) -> AsyncGenerator[Exchange, None]:
-    """A running exchange in `folder`; `overrides` are environment variables for all ten."""
-    running = Exchange(folder, auth=auth, overrides=overrides)
+    """A running exchange in `folder`; `overrides` are environment variables for all ten.
+
+    Its data is in `folder` unless `place` says where; `only` starts nothing but these services.
+    """
+    running = Exchange(folder, auth=auth, overrides=overrides, place=place)
     try:
-        await running.start()
+        await running.start(*only)
         yield running
     finally:
         running.stop()

@@ -31,6 +31,10 @@ def money(answers: dict[str, dict[str, object]]) -> tuple[object, dict[object, o
 
 
 async def test_two_tenants_trade_and_everybody_is_paid_and_trusted(running: Exchange, direct: Direct) -> None:
+    await assert_everybody_is_paid_and_trusted(running, direct)
+
+
+async def assert_everybody_is_paid_and_trusted(running: Exchange, direct: Direct) -> None:
     answers = await asyncio.to_thread(trade, running)
     consumer, providers = money(answers)
     price = answers["award"]["agreed_price"]
