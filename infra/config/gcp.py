@@ -93,11 +93,13 @@ class GcpSize(Section):
 
     cpu: int
     memory: int
-    concurrency: int = 80
+    concurrency: int | None = None
+    """Default: the catalog's."""
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        problem = cloud_run_problem(self.cpu, self.memory, self.concurrency)
+        concurrency = 1 if self.concurrency is None else self.concurrency
+        problem = cloud_run_problem(self.cpu, self.memory, concurrency)
         if problem:
             raise ValueError(problem)
         return self
@@ -127,6 +129,8 @@ class GcpBudget(Section):
 class GcpSettings(Section):
     """Everything about Google Cloud but project and region, which `gcp:project` and `gcp:region` set."""
 
+    project_number: Annotated[str, Field(pattern=r"^\d{6,}$")] | None = None
+    """Number of `gcp:project`, a part of every address on run.app; known before the first deployment if it is set."""
     network: GcpNetwork = Field(default_factory=GcpNetwork)
     firestore: GcpFirestore = Field(default_factory=GcpFirestore)
     access: Access | None = None
@@ -138,7 +142,11 @@ class GcpSettings(Section):
     domain: Domain | None = None
     certificate: Annotated[str, Field(min_length=1)] | None = None
     """A certificate that exists already, instead of one that Google manages."""
+    zone: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
+    """Name of the Cloud DNS zone in the project that gets the domain's record; without it, somebody else makes it."""
     armor: Armor = Armor.OFF
+    requests_per_five_minutes: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    """How many requests one address may make before Cloud Armor stops it."""
     sizes: PerService[GcpSize] = Field(default_factory=dict)
     scaling: PerService[ScalingOverride] = Field(default_factory=dict)
     minimum_instances: Annotated[int, Field(ge=0, le=100)] = 0
@@ -156,12 +164,19 @@ class GcpSettings(Section):
             raise ValueError("access loadbalancer needs a domain for its certificate: set domain, or another access")
         if self.domain is not None and self.access not in (None, Access.LOADBALANCER):
             raise ValueError(f"domain is of no use with access {self.access}: set access to loadbalancer, or remove it")
-        if self.certificate is not None and self.domain is None:
-            raise ValueError("certificate is of no use without a domain: set domain, or remove certificate")
+        for key, value in (("certificate", self.certificate), ("zone", self.zone)):
+            if value is not None and self.domain is None:
+                raise ValueError(f"{key} is of no use without a domain: set domain, or remove {key}")
         if self.invokers and self.access is not Access.IAM:
             raise ValueError("invokers are for access iam: set access to iam, or remove invokers")
         for service, shares in self.traffic.items():
             total = sum(shares.values())
             if total != 100:
                 raise ValueError(f"the traffic of {service} adds up to {total} per cent: make it 100")
+            wrong = [revision for revision in shares if revision != LATEST and not revision.startswith(f"{service}-")]
+            if wrong:
+                raise ValueError(
+                    f"{wrong[0]!r} is no revision of {service}: name one that begins with {service}- "
+                    f"(`gcloud run revisions list --service {service}`), or {LATEST}"
+                )
         return self

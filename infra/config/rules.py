@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator
 
 from infra.components.catalog import CATALOG
+from infra.components.regions import CLOUD_RUN_REGIONS
 from infra.config.aws import AwsSettings, Database
 from infra.config.gcp import Access, Egress
 from infra.config.general import Cloud, Environment, ImageSource
 from infra.config.report import NAMESPACE
+from infra.config.section import did_you_mean
 from infra.config.settings import Settings
 
 _LONGEST_SHELL_DAYS = 14
@@ -132,6 +134,9 @@ def _gcp(settings: Settings) -> Iterator[tuple[str, str]]:
     if Cloud.GCP not in settings.clouds or settings.gcp is None:
         return
     yield from _provider_key("gcp:region", settings.gcp_region, r"[a-z]+-[a-z]+\d+", "us-central1")
+    region = settings.gcp_region or ""
+    if re.fullmatch(r"[a-z]+-[a-z]+\d+", region) and region not in CLOUD_RUN_REGIONS:
+        yield "gcp:region", f"{region!r} has no Cloud Run: {did_you_mean(region, sorted(CLOUD_RUN_REGIONS))}"
     yield from _provider_key("gcp:project", settings.gcp_project, r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "my-project-1")
     if settings.environment is not Environment.PRODUCTION:
         return
