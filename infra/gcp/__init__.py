@@ -1,0 +1,1 @@
+"""The exchange on Google Cloud: one file per concern, and `platform.py` that composes them."""

@@ -1,0 +1,116 @@
+"""The job of operators: checks, export and import, where the data is, under an account of its own.
+
+Its account is the catalog's caller `operator`: it may look at every service and reach the database, and it keeps
+exports in a bucket that nobody else reads. A run takes other arguments than the job's own:
+
+    gcloud run jobs execute aex-operations --region REGION --args=-m,aex,export
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.components.naming import Kind
+from infra.gcp.bucket import bucket
+from infra.gcp.context import OPERATIONS, Context
+from infra.gcp.network import Outlet
+
+CHECK: Final = ("-m", "aex", "check")
+_TIMEOUT_SECONDS: Final = 3600
+_KEPT_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsArgs:
+    """What the job works with."""
+
+    image: pulumi.Input[str]
+    account: pulumi.Input[str]
+    member: pulumi.Input[str]
+    environment: Mapping[str, pulumi.Input[str]]
+    outlet: Outlet | None
+
+
+class Operations(pulumi.ComponentResource):
+    """Job and bucket of exports."""
+
+    job: gcp.cloudrunv2.Job
+    exports: gcp.storage.Bucket
+
+    def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the job; nothing runs until somebody starts it."""
+        super().__init__("agent-exchange:gcp:Operations", "operations", None, opts)
+        self._ctx = ctx
+        self.exports = bucket(
+            ctx, "exports", name=ctx.name(f"{ctx.project}-aex-exports", Kind.BUCKET), parent=self, keep_days=_KEPT_DAYS
+        )
+        gcp.storage.BucketIAMMember(
+            "exports",
+            bucket=self.exports.name,
+            role="roles/storage.objectUser",
+            member=args.member,
+            opts=ctx.child(self, deleted_with=self.exports, replace_by_deleting=True),
+        )
+        self.job = self._job(args)
+        self.register_outputs({"job": self.job.name})
+
+    def _job(self, args: OperationsArgs) -> gcp.cloudrunv2.Job:
+        ctx = self._ctx
+        env = gcp.cloudrunv2.JobTemplateTemplateContainerEnvArgs
+        variables: dict[str, pulumi.Input[str]] = {**args.environment, "AEX_EXPORT_BUCKET": self.exports.name}
+        return gcp.cloudrunv2.Job(
+            OPERATIONS,
+            name=ctx.name(OPERATIONS, Kind.CLOUD_RUN),
+            location=ctx.region,
+            launch_stage="GA",
+            deletion_protection=ctx.protect,
+            labels=ctx.labels(),
+            template=gcp.cloudrunv2.JobTemplateArgs(
+                task_count=1,
+                labels=ctx.labels(),
+                template=gcp.cloudrunv2.JobTemplateTemplateArgs(
+                    service_account=args.account,
+                    execution_environment="EXECUTION_ENVIRONMENT_GEN2",
+                    # What went wrong once is looked at before it is done again.
+                    max_retries=0,
+                    timeout=f"{_TIMEOUT_SECONDS}s",
+                    vpc_access=_vpc_access(args.outlet),
+                    containers=[
+                        gcp.cloudrunv2.JobTemplateTemplateContainerArgs(
+                            name="operations",
+                            image=args.image,
+                            commands=["python"],
+                            args=list(CHECK),
+                            envs=[env(name=name, value=variables[name]) for name in sorted(variables)],
+                            resources=gcp.cloudrunv2.JobTemplateTemplateContainerResourcesArgs(
+                                limits={"cpu": "1", "memory": "1Gi"}
+                            ),
+                        )
+                    ],
+                ),
+            ),
+            opts=ctx.child(self),
+        )
+
+
+def _vpc_access(outlet: Outlet | None) -> gcp.cloudrunv2.JobTemplateTemplateVpcAccessArgs | None:
+    if outlet is None:
+        return None
+    if outlet.connector is not None:
+        return gcp.cloudrunv2.JobTemplateTemplateVpcAccessArgs(connector=outlet.connector, egress=outlet.egress)
+    return gcp.cloudrunv2.JobTemplateTemplateVpcAccessArgs(
+        egress=outlet.egress,
+        network_interfaces=[
+            gcp.cloudrunv2.JobTemplateTemplateVpcAccessNetworkInterfaceArgs(
+                network=outlet.network, subnetwork=outlet.subnetwork
+            )
+        ],
+    )
+
+
+__all__ = ["CHECK", "Operations", "OperationsArgs"]

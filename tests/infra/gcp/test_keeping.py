@@ -1,0 +1,149 @@
+"""Registry, secrets, names, and what `protect` decides beyond the database: what is kept, and what goes."""
+
+import pytest
+
+from infra.gcp.secrets import number_in
+from tests.infra.gcp.stacks import SERVICE, container, run_of, settings_of, stack
+from tests.infra.mocks import Run
+
+SECRET, VERSION = "gcp:secretmanager/secret:Secret", "gcp:secretmanager/secretVersion:SecretVersion"
+REPOSITORY = "gcp:artifactregistry/repository:Repository"
+STATEFUL = {
+    REPOSITORY,
+    SECRET,
+    "gcp:firestore/database:Database",
+    "gcp:storage/bucket:Bucket",
+    "random:index/randomBytes:RandomBytes",
+    "gcp:compute/globalAddress:GlobalAddress",
+}
+
+
+@pytest.mark.parametrize(("name", "protect"), [("production", True), ("staging", False), ("pr-12", False)])
+def test_the_one_switch_protects_what_holds_data_and_nothing_else(name: str, protect: bool) -> None:
+    run = stack(name)
+    for each in run.resources:
+        assert each.options.protect is (protect and each.type in STATEFUL), each.urn
+    for each in run.of(SECRET):
+        assert each.inputs["deletionProtection"] is protect
+    for each in run.of("gcp:storage/bucket:Bucket"):
+        assert each.inputs["forceDestroy"] is not protect
+        kept = each.inputs["softDeletePolicy"]["retentionDurationSeconds"]
+        assert (kept > 0) is protect, "what is soft-deleted is billed"
+
+
+def test_images_that_are_deployed_or_recent_are_never_cleaned_up() -> None:
+    repository = stack("production").one(REPOSITORY).inputs
+    assert repository["format"] == "DOCKER"
+    assert repository["dockerConfig"]["immutableTags"] is False, "the tag `deployed` moves"
+    assert repository["cleanupPolicyDryRun"] is False
+    policies = {each["id"]: each for each in repository["cleanupPolicies"]}
+    kept = policies["keep-deployed"]
+    assert (kept["action"], kept["condition"]) == ("KEEP", {"tagState": "TAGGED", "tagPrefixes": ["deployed"]})
+    assert policies["keep-recent"]["mostRecentVersions"]["keepCount"] >= 10
+    for name in ("delete-old", "delete-untagged"):
+        assert policies[name]["action"] == "DELETE"
+        assert policies[name]["condition"]["olderThan"].endswith("s")
+
+
+def test_building_pushes_to_the_stacks_own_repository_for_the_only_platform_of_cloud_run() -> None:
+    run = run_of(settings_of("dev-x", image={"source": "build", "version": "v1.2.3"}), _built)
+    images = run.of("docker:index/image:Image")
+    assert len(images) == 10
+    for image in images:
+        assert image.inputs["imageName"].startswith("us-central1-docker.pkg.dev/acme-exchange/aex-dev-x/aex-")
+        assert image.inputs["build"]["platform"] == "linux/amd64"
+        assert image.inputs["buildOnPreview"] is False
+    tags = {each.inputs["targetImage"].rpartition(":")[2] for each in run.of("docker:index/tag:Tag")}
+    assert tags == {"v1.2.3", "deployed"}
+    for service in run.of(SERVICE):
+        assert "@sha256:" in container(service)["image"]
+
+
+def _built(resource: object) -> dict[str, str]:
+    inputs = getattr(resource, "inputs", {})
+    if "imageName" not in inputs:
+        return {}
+    return {"repoDigest": f"{inputs['imageName'].rpartition(':')[0]}@sha256:{'1' * 64}"}
+
+
+def written(run: Run, secret: str) -> list[int]:
+    """Which versions the text of a secret carries, in order."""
+    (found,) = (each for each in run.of(VERSION) if each.name == secret)
+    assert "secretData" in found.secrets
+    return [int(part.partition(":")[0]) for part in found.inputs["secretData"].split(",")]
+
+
+def test_a_secret_knows_its_next_version_before_anybody_uses_it() -> None:
+    run = stack("staging")
+    assert written(run, "aex-jwt-secret") == [1, 2]
+    assert written(run, "aex-api-key-salt") == [1, 2]
+    assert written(run, "aex-operator-key") == [1], "one reader: nobody can be behind"
+
+
+def test_a_rotated_secret_keeps_the_version_before() -> None:
+    run = run_of(settings_of("staging", secrets={"aex-jwt-secret": 3}))
+    assert written(run, "aex-jwt-secret") == [3, 4, 2]
+    made = {each.name for each in run.of("random:index/randomBytes:RandomBytes")}
+    assert {"aex-jwt-secret-2", "aex-jwt-secret-3", "aex-jwt-secret-4"} <= made
+    assert {"aex-api-key-salt-1", "aex-api-key-salt-2"} <= made, "the others stay what they are"
+
+
+def test_a_version_that_a_revision_still_reads_is_not_destroyed() -> None:
+    for each in stack("production").of(VERSION):
+        assert each.inputs["deletionPolicy"] == "ABANDON"
+        assert each.options.deletedWith, "it goes when the secret goes"
+
+
+def test_secrets_stay_in_the_region() -> None:
+    for each in stack("production").of(SECRET):
+        (replica,) = each.inputs["replication"]["userManaged"]["replicas"]
+        assert replica["location"] == "us-central1"
+
+
+def test_the_operators_key_is_a_secret_output() -> None:
+    assert stack("staging").outputs["gcp"]["apiKey"].startswith("aexk_")
+
+
+def test_the_project_number_comes_from_a_resource_and_a_surprise_says_what_to_set() -> None:
+    assert number_in("projects/123/secrets/x") == "123"
+    with pytest.raises(ValueError, match="projectNumber"):
+        number_in("projects/acme/secrets/x")
+
+
+# --- names
+
+LONG = ("dev-" + "a" * 36 + "1", "dev-" + "a" * 36 + "2")
+NAMED = ("name", "accountId", "secretId", "repositoryId", "sloId", "serviceId")
+GLOBAL = {"gcp:firestore/index:Index", "gcp:firestore/field:Field"}
+
+
+def names(run: Run) -> set[tuple[str, str]]:
+    return {
+        (each.type, each.inputs[key])
+        for each in run.resources
+        for key in NAMED
+        if each.custom
+        and isinstance(each.inputs.get(key), str)
+        and each.type not in GLOBAL
+        # Names of other resources that something is put on.
+        and not each.type.endswith(("IamMember", "RecordSet"))
+    }
+
+
+def test_two_stacks_with_long_names_share_nothing() -> None:
+    first, second = (names(run_of(settings_of(name, {"network": {"egress": "connector"}}))) for name in LONG)
+    assert len(first) > 40
+    assert not first & second
+    limits = {
+        "gcp:cloudrunv2/service:Service": 49,
+        "gcp:serviceaccount/account:Account": 30,
+        "gcp:vpcaccess/connector:Connector": 25,
+    }
+    for token, name in first:
+        assert len(name) <= limits.get(token, 63 if "cloudscheduler" not in token else 500), (token, name)
+
+
+def test_production_has_the_guides_bare_names() -> None:
+    found = {name for _, name in names(stack("production"))}
+    assert {"aex-gateway", "aex", "aex-jwt-secret", "aex-api-key-salt"} <= found
+    assert not names(stack("production")) & names(stack("staging"))
