@@ -68,7 +68,7 @@ pictures: setup ## Draw the architecture pictures in the docs from the catalog
 	@$(PLATFORM) -m infra.components.picture
 
 inventory: setup ## Write down what the stacks on the clouds declare, for review
-	@$(PLATFORM) -m tests.infra.aws.inventory
+	@$(PLATFORM) -m tests.infra.aws.inventory && $(PLATFORM) -m tests.infra.gcp.inventory
 
 clean: ## Remove environments and caches; state, data and logs stay
 	@rm -rf .venv app/.venv .aex/bin .aex/stamps .pytest_cache .ruff_cache .hypothesis .import_linter_cache
