@@ -14,11 +14,12 @@ from aex.core.wire import Json
 from aex.gateway.bodies import Bodies
 from aex.gateway.counters import Counters
 from aex.gateway.credentials import Authenticator
+from aex.gateway.holders import Holders
 from aex.gateway.layer import Gateway, Rules
 from aex.gateway.openapi import Aggregate
 from aex.gateway.principals import Principals
 from aex.gateway.proxy import Proxy
-from aex.gateway.table import IDENTITY, RouteTable
+from aex.gateway.table import IDENTITY, PROVIDER_REGISTRY, RouteTable
 from aex.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def wrap(app: "ASGIApp", rt: Runtime[GatewaySettings]) -> "ASGIApp":
         table=table,
         upstreams=upstreams,
         authenticator=Authenticator(rt.peer(IDENTITY), TokenKeys(settings.jwt_secret), principals, rt.clock, counters),
+        holders=Holders(rt.peer(PROVIDER_REGISTRY), rt.peer(IDENTITY), lambda: rt.clock().timestamp()),
         principals=principals,
         proxy=Proxy(
             session,

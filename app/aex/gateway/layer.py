@@ -20,6 +20,7 @@ from aex.gateway.counters import Counters
 from aex.gateway.credentials import Authenticator, Credential
 from aex.gateway.docs import CONTENT_SECURITY_POLICY, page
 from aex.gateway.headers import forwarded
+from aex.gateway.holders import Holders
 from aex.gateway.limits import Bucket, too_many
 from aex.gateway.openapi import Aggregate
 from aex.gateway.principals import Principal, Principals
@@ -57,6 +58,7 @@ class Gateway:
         table: RouteTable,
         upstreams: "Mapping[str, Upstream]",
         authenticator: Authenticator,
+        holders: Holders,
         principals: Principals,
         proxy: Proxy,
         bodies: Bodies,
@@ -69,6 +71,7 @@ class Gateway:
         self._table = table
         self._upstreams = upstreams
         self._authenticator = authenticator
+        self._holders = holders
         self._principals = principals
         self._proxy = proxy
         self._bodies = bodies
@@ -160,6 +163,8 @@ class Gateway:
                 self._counters.limited_address.inc()
                 raise too_many(bucket.wait())
             self._counters.passed_on.inc()
+            if route.provider_key:
+                await self._holders.admit(_bearer(headers))
             return None
         digest = credential.digest()
         principal = self._authenticator.remembered(digest, now)
@@ -231,14 +236,19 @@ def _presented(route: Route, headers: dict[bytes, bytes]) -> tuple[Credential | 
         return Credential(key, is_token=False), False
     if route.exchanges_key:
         return None, True
-    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    token = _bearer(headers)
+    if not token:
         return None, False
     # Tokens of ours are JWTs; a provider's key and a contract's token have no dots.
     if route.bearer and token.count(".") != 2:
         return None, True
     return Credential(token, is_token=True), False
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str:
+    """The bearer token, empty when there is none."""
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 __all__ = ["OWN_PATHS", "Gateway", "Rules"]

@@ -35,6 +35,8 @@ class Route:
     bearer: bool = False
     """The backend checks a bearer token of its own (a provider's key, a contract's token): `Authorization` is passed on
     untouched, and is enough without an API key."""
+    provider_key: bool = False
+    """The bearer token is a provider's key, whose tenant may have been suspended."""
     exchanges_key: bool = False
     """The API key itself is passed on, or is in the body: only where keys are exchanged for tokens."""
     limits_payload: bool = False
@@ -50,7 +52,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/v1/work/{work_id}/award", CONTRACT_ENGINE, "contracts:read", "contracts:write"),
     Route("/v1/work/{work_id}/evaluate", BID_EVALUATOR, "work:read", "work:write"),
     Route("/v1/work/{work_id}/evaluation", BID_EVALUATOR, "work:read", "work:write"),
-    Route("/v1/bids", BID_GATEWAY, "bids:read", "bids:write", bearer=True),
+    Route("/v1/bids", BID_GATEWAY, "bids:read", "bids:write", bearer=True, provider_key=True),
     Route("/v1/contracts", CONTRACT_ENGINE, "contracts:read", "contracts:write"),
     Route("/v1/contracts/{contract_id}", CONTRACT_ENGINE, "contracts:read", "contracts:write", bearer=True),
     Route("/v1/providers", PROVIDER_REGISTRY, "providers:read", "providers:write"),
@@ -119,4 +121,4 @@ class RouteTable:
         return found
 
 
-__all__ = ["IDENTITY", "ROUTES", "Route", "RouteTable", "segments_of"]
+__all__ = ["IDENTITY", "PROVIDER_REGISTRY", "ROUTES", "Route", "RouteTable", "segments_of"]

@@ -155,6 +155,13 @@ def _internal_routes(router: APIRouter, parts: Parts) -> None:
             }
         )
 
+    @router.get("/internal/v1/tenants/{tenant_id}/standing", tags=["internal"])
+    async def standing(caller: Caller, tenant_id: str) -> Response:
+        """Whether the tenant is active or suspended, for the gateway."""
+        caller.require_service(GATEWAY)
+        tenant = await parts.tenants.get(tenant_id)
+        return Json({"tenant_id": tenant.id, "status": tenant.doc["status"]})
+
     @router.get("/internal/v1/tenants/{tenant_id}/quotas", tags=["internal"])
     async def quotas(tenant_id: str) -> Response:
         """The quotas of a tenant, for services."""

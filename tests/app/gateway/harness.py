@@ -4,7 +4,7 @@ The path prefix of a backend's URL tells which one was meant, so that a test see
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,8 +14,11 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aex.core.peers import DEADLINE_SECONDS, Reply
 from aex.gateway.app import CALLS, DEFINITION
+from aex.gateway.holders import VALIDATE_PATH
 from aex.identity.app import DEFINITION as IDENTITY
+from aex.store import JsonValue
 from tests.app.support import SECRETS, AsgiPeer, TestClock, client_of, running
 
 OPERATOR_KEY = str(SECRETS["OPERATOR_KEY"])
@@ -80,6 +83,35 @@ class Backend:
         return self.seen[-1]
 
 
+@dataclass(slots=True)
+class Registry:
+    """A provider registry that knows whose the keys in `owners` are; `fail` makes it unreachable."""
+
+    owners: dict[str, str] = field(default_factory=dict[str, str])
+    fail: Exception | None = None
+    questions: int = 0
+    name: str = "aex-provider-registry"
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: JsonValue = None,
+        params: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> Reply:
+        """See `Peer.call`."""
+        assert (method, path, params) == ("POST", VALIDATE_PATH, None)
+        assert isinstance(json, dict) and repeatable and deadline < DEADLINE_SECONDS
+        self.questions += 1
+        if self.fail is not None:
+            raise self.fail
+        tenant = self.owners.get(str(json["api_key"]))
+        return Reply(200, orjson.dumps({"valid": tenant is not None, "tenant_id": tenant or ""}))
+
+
 async def respond(send: Send, status: int, body: bytes = b"", *headers: tuple[bytes, bytes]) -> None:
     """One whole answer."""
     length = (b"content-length", str(len(body)).encode())
@@ -111,6 +143,7 @@ class World:
     app: FastAPI
     identity: AsgiPeer
     identity_client: httpx.AsyncClient
+    registry: Registry
     backend: Backend
     clock: TestClock
     tenant_id: str
@@ -162,6 +195,7 @@ async def world(identity_settings: dict[str, object] | None = None, **settings: 
     """A whole world; `settings` are the gateway's, by environment name."""
     clock = TestClock()
     backend = Backend()
+    registry = Registry()
     async with AsyncExitStack() as stack:
         identity_app = await stack.enter_async_context(
             running(IDENTITY, clock=clock, store=None, peers={}, **(identity_settings or {}))
@@ -172,9 +206,17 @@ async def world(identity_settings: dict[str, object] | None = None, **settings: 
         url = await stack.enter_async_context(serving(backend))
         urls = {variable.upper(): f"{url}/{name}" for name, variable in CALLS.items()}
         app = await stack.enter_async_context(
-            running(DEFINITION, clock=clock, store=None, peers={"aex-identity": peer}, **{**urls, **settings})
+            running(
+                DEFINITION,
+                clock=clock,
+                store=None,
+                peers={"aex-identity": peer, registry.name: registry},
+                **{**urls, **settings},
+            )
         )
-        yield World(app, peer, client, backend, clock, made["id"], made["api_key"]["key"], made["api_key"]["id"])
+        yield World(
+            app, peer, client, registry, backend, clock, made["id"], made["api_key"]["key"], made["api_key"]["id"]
+        )
 
 
 class Wire:
@@ -198,6 +240,7 @@ class Wire:
 __all__ = [
     "OPERATOR_KEY",
     "Backend",
+    "Registry",
     "Seen",
     "Wire",
     "World",
