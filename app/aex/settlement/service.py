@@ -4,7 +4,7 @@ from typing import cast
 
 from aex.core.clock import Clock, stamp
 from aex.core.context import RequestContext
-from aex.core.errors import bad_request, conflict, forbidden
+from aex.core.errors import ApiError, bad_request, conflict, forbidden
 from aex.core.idempotency import key_reused
 from aex.core.ids import derived_id, is_id, new_id
 from aex.core.logging import get_logger
@@ -107,6 +107,8 @@ class Settlement:
         """403 unless the account is the caller's own, that of a provider of theirs, or one that holds nothing yet."""
         if caller.may_act_for(account):
             return
+        if account.startswith("tenant_"):  # never a provider's: not even whether it holds anything is for others
+            raise _not_theirs()
         page = await self._store.query(LEDGER, {"provider_id": account}, order=NEWEST_FIRST, limit=1)
         for entry in page.items:
             execution = cast(Document, entry.doc["execution"])
@@ -116,13 +118,17 @@ class Settlement:
         snapshot = await self._ledger.snapshot(account)
         if snapshot.checkpoint is None and not snapshot.counted:
             return
-        raise forbidden("this account belongs to another tenant")
+        raise _not_theirs()
 
     async def _refuse_overflow(self, tenant: str, amount: int) -> None:
         """Bounds balances, by what is folded: exact enough to keep sums far from 64 bits."""
         checkpoint = Checkpoint.of(await self._store.get(BALANCES, tenant))
         if checkpoint.balance_micro + amount > MAX_MICRO:
             raise conflict(f"a balance is at most {text_from_micro(MAX_MICRO)}", "balance_limit")
+
+
+def _not_theirs() -> ApiError:
+    return forbidden("this account belongs to another tenant")
 
 
 def price_of(text: str) -> int:

@@ -117,9 +117,12 @@ async def test_a_tenant_reads_the_account_of_its_provider_and_no_other() -> None
             assert (await other.get("/v1/balance?tenant_id=prov_p")).status_code == 403
 
 
-async def test_an_account_that_holds_nothing_yet_is_zero_for_everybody() -> None:
+async def test_a_provider_that_holds_nothing_yet_is_zero_for_everybody_a_tenant_is_nobodys_business() -> None:
     async with bench() as b, b.as_tenant("tenant_p") as owner:
         assert (await owner.get("/v1/balance?tenant_id=prov_new")).json()["balance"] == "0"
+        for path in ("/v1/balance", "/v1/usage", "/v1/usage/transactions"):
+            answer = await owner.get(path, params={"tenant_id": "tenant_new"})
+            assert (answer.status_code, error_code(answer)) == (403, "forbidden"), path
         assert (await owner.get("/v1/usage/transactions?tenant_id=prov_new")).json()["transactions"] == []
 
 
