@@ -27,8 +27,8 @@ demo: setup ## Run one whole trade through the gateway and tell it
 key: setup ## Print the operator's API key
 	@$(ON_STACK) key --stack $(STACK)
 
-logs: ## Follow the logs of the ten services
-	@tail -n 20 -F .aex/$(STACK)/logs/*.log
+logs: ## Follow the logs of the ten services (ARGS="settlement", ARGS=--json)
+	@$(PYTHON) -m tools.logs --stack $(STACK) $(ARGS)
 
 preview: setup ## Show what `make up` would change
 	@$(ON_STACK) preview --stack $(STACK) $(ARGS)
