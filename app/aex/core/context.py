@@ -15,6 +15,8 @@ GATEWAY = "aex-gateway"
 """The one service that may speak for tenants: what it says in `X-Tenant-ID` is believed."""
 FORWARDED_HEADER = "x-aex-forwarded"
 """Marks a client's request that the gateway passes on, as against a call that the gateway makes for itself."""
+DUTY_HEADER = "x-aex-duty"
+"""Marks a call that a background duty makes, round after round: reading calls of that kind are not worth a log line."""
 SCHEDULER = "scheduler"
 """The catalogued caller that runs duties where instances sleep."""
 
@@ -91,6 +93,7 @@ Caller = Annotated[RequestContext, Depends(_caller)]
 """Route parameter: who calls."""
 
 __all__ = [
+    "DUTY_HEADER",
     "FORWARDED_HEADER",
     "GATEWAY",
     "SCHEDULER",

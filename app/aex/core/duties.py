@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from aex.core.errors import ApiError
 from aex.core.logging import get_logger
 from aex.core.metrics import Metrics
 
@@ -38,7 +39,10 @@ class DutyRoster:
             try:
                 count = await duty()
             except Exception as error:
-                log.warning("duty failed", duty=name, exc_info=error)
+                # A peer that is away is no bug: one line a round, not a traceback.
+                expected = isinstance(error, ApiError)
+                reason = error.message if expected else type(error).__name__
+                log.warning("duty failed", duty=name, reason=reason, exc_info=None if expected else error)
                 self._metrics.duty_failed(name)
                 report[name] = f"failed: {type(error).__name__}"
                 continue

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from aex.core.context import FORWARDED_HEADER, GATEWAY, RequestContext, current, request_id_from, traceparent_from
+from aex.core.context import (
+    DUTY_HEADER,
+    FORWARDED_HEADER,
+    GATEWAY,
+    RequestContext,
+    current,
+    request_id_from,
+    traceparent_from,
+)
 from aex.core.errors import ApiError, forbidden, unauthorized, unavailable
 from aex.core.logging import get_logger
 from aex.core.metrics import Metrics
@@ -31,6 +39,7 @@ CLIENT_GONE = 499
 """What logs and metrics say when nothing was answered because nobody waits any more."""
 
 _FORWARDED = FORWARDED_HEADER.encode()
+_DUTY = DUTY_HEADER.encode()
 _NOTHING: dict[str, object] = {}
 
 
@@ -84,7 +93,8 @@ class Edge:
             await self._fail(error, answer)
         finally:
             self._in_flight -= 1
-            self._record(scope, answer.status or CLIENT_GONE, time.perf_counter() - started)
+            look = scope["method"] == "GET" and _DUTY in headers and not self._outside
+            self._record(scope, answer.status or CLIENT_GONE, time.perf_counter() - started, routine=look)
             current.reset(token)
 
     def _context(self, headers: dict[bytes, bytes]) -> RequestContext:
@@ -130,12 +140,13 @@ class Edge:
             raise error  # half of an answer is out: the server must cut the connection
         await answer.error(problem)
 
-    def _record(self, scope: "Scope", status: int, seconds: float) -> None:
+    def _record(self, scope: "Scope", status: int, seconds: float, *, routine: bool) -> None:
         route = scope.get("aex.route") or getattr(scope.get("route"), "path", "unmatched")
         self._metrics.answered(scope["method"], route, status, seconds)
         if route in OPEN_PATHS and status < 400:
             return
-        log.info(
+        write = log.debug if routine and status < 400 else log.info
+        write(
             "request",
             method=scope["method"],
             path=scope["path"],

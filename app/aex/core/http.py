@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver
 
-from aex.core.context import current
+from aex.core.context import DUTY_HEADER, current
 from aex.core.errors import ApiError, unavailable
 from aex.core.logging import get_logger
 from aex.core.metrics import Metrics
@@ -98,7 +98,9 @@ class HttpPeer:
         """What every call carries: our identity, the request's id and trace."""
         headers = dict(await self._proof.headers(self.name, self.url))
         context = current.get()
-        if context is not None:
+        if context is None:
+            headers[DUTY_HEADER] = "1"
+        else:
             headers["X-Request-ID"] = context.request_id
             headers["traceparent"] = context.traceparent
         return headers

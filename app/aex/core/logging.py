@@ -18,8 +18,9 @@ from aex.core.settings import Settings
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+# Contract tokens have 64 digits; ids of executions, which begin alike, have 32 and are no secret.
 _SECRET = re.compile(
-    r"(aexk_[0-9a-f]{8})[0-9a-f]+|(aex_[ps]k_live_[0-9a-f]{8})[0-9a-f]+|(\b(?:exec|cons)_[0-9a-f]{8})[0-9a-f]{16,}"
+    r"(aexk_[0-9a-f]{8})[0-9a-f]+|(aex_[ps]k_live_[0-9a-f]{8})[0-9a-f]+|(\b(?:exec|cons)_[0-9a-f]{8})[0-9a-f]{32,}"
     r"|(://[^:/@\s]+:)[^@\s]+(?=@)|([Bb]earer )[^\s\"]+|(\beyJ[\w-]{10})[\w.-]+"
 )
 

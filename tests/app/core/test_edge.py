@@ -44,6 +44,10 @@ def routes(_rt: Runtime[Settings]) -> APIRouter:
         }
         raise errors[how]
 
+    @router.get("/v1/fine")
+    async def fine() -> Response:
+        return Json({})
+
     @router.get("/v1/slow")
     async def slow() -> Response:
         await RELEASE.wait()
@@ -183,9 +187,21 @@ async def test_log_lines_are_json_with_request_id_and_tenant_and_without_secrets
     assert not any("hunter2" in json.dumps(line) for line in lines)
 
 
+@pytest.mark.parametrize(("path", "logged"), [("/v1/fine", 0), ("/v1/fail/store", 1)])
+async def test_a_duty_that_looks_and_finds_nothing_wrong_leaves_no_line(
+    capsys: pytest.CaptureFixture[str], path: str, logged: int
+) -> None:
+    configure(settings_of(Settings), "aex-sample")
+    async with running(SERVICE) as app:
+        await client_of(app, x_aex_duty="1").get(path)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len([line for line in lines if line["event"] == "request"]) == logged
+
+
 @pytest.mark.parametrize(
     "secret",
     ["aexk_" + "a1" * 32, "aex_pk_live_" + "b2" * 40, "exec_" + "c3" * 32, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.sig"],
 )
 def test_keys_and_tokens_are_cut_out_of_text(secret: str) -> None:
+    assert redact(f"execution exec_{'c3' * 16}").endswith("c3"), "the id of an execution opens nothing"
     assert secret not in redact(f"refused {secret} from client") and "[redacted]" in redact(f"refused {secret}")

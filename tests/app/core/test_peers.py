@@ -72,6 +72,7 @@ async def test_any_status_is_an_answer(server: Server, peer: HttpPeer) -> None:
     answer = await peer.call("GET", path("v1", "things", "a/b c"))
     assert (answer.status, answer.ok, answer.code()) == (404, False, "not_found")
     assert server.requests[0].startswith(b"GET /v1/things/a%2Fb%20c HTTP/1.1")
+    assert b"x-aex-duty: 1" in server.requests[0].lower(), "no request is being served: a duty asks"
 
 
 async def test_a_get_is_repeated_after_a_passing_fault(server: Server, peer: HttpPeer) -> None:
