@@ -99,6 +99,8 @@ class Stack:
         code = self._pulumi([operation, "--stack", self._name, *options, *rest])
         if code == 0 and operation == "up":
             self._tell()
+        if code == 0 and operation == "destroy" and self._name == LOCAL:
+            self._tell_what_is_left()
         return code
 
     def print_key(self) -> int:
@@ -177,6 +179,11 @@ class Stack:
         services = cast("dict[str, str]", outputs["services"])
         kept = f"; data stays in {self._short(data)}" if data.exists() else ""
         print(RUNNING.format(count=len(services), gateway=outputs["gatewayUrl"], logs=self._short(logs), data=kept))
+
+    def _tell_what_is_left(self) -> None:
+        data = self._checkout.generated / LOCAL / "data"
+        if data.is_dir():
+            print(f"\nNothing runs any more. Data stays in {self._short(data)}: the next `make up` goes on with it.")
 
     def _short(self, path: Path) -> str:
         root = self._checkout.root

@@ -57,7 +57,7 @@ def holder(port: int) -> Holder:
                 folder = ""
                 with suppress(psutil.Error, OSError):
                     folder = process.cwd()
-                return Holder(process.pid, " ".join(process.cmdline())[:160], folder)
+                return Holder(process.pid, " ".join(" ".join(process.cmdline()).split())[:160], folder)
     return Holder(None, "", "")
 
 

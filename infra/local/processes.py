@@ -177,8 +177,8 @@ def _require_port(spec: Spec) -> None:
         return
     raise ProcessError(
         f"{spec.name} needs port {spec.port} of {spec.host}, but {ports.holder(spec.port)} listens there. Stop that "
-        "(for another checkout or stack: `pulumi destroy` over there), or move this stack to other ports: "
-        f"`{_MORE_PORTS}`."
+        "(for another checkout: `make destroy` over there), or move this stack to other ports: "
+        f'`{_MORE_PORTS}` (where there is no pulumi on PATH, `eval "$(make -s env)"` first).'
     )
 
 
