@@ -45,11 +45,12 @@ def main() -> None:
     try:
         settings = settings_of_this_stack()
         platforms = {cloud: platform(cloud, settings) for cloud in settings.clouds}
+        for cloud, chosen in platforms.items():
+            # A platform may look up what the config refers to, and find that it does not exist.
+            pulumi.export(cloud.value, chosen.build(settings))
     except ConfigError as error:
         pulumi.log.error(str(error))
         raise SystemExit(_ALREADY_EXPLAINED) from None
-    for cloud, chosen in platforms.items():
-        pulumi.export(cloud.value, chosen.build(settings))
 
 
 if __name__ == "__main__":

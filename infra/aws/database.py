@@ -79,9 +79,9 @@ class Database(pulumi.ComponentResource):
                 preferred_maintenance_window="sun:04:00-sun:05:00",
                 apply_immediately=not ctx.protect,
                 tags=ctx.tags(),
+                # Instances hold no data; the cluster is what is protected, and their number may change.
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    protect=ctx.protect,
                     custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
                 ),
             )

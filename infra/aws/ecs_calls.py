@@ -47,12 +47,13 @@ class DeploymentError(Exception):
     """A deployment did not do what it was asked; the text says what ECS said and what to do."""
 
 
-def ecs_in(arn: str) -> Ecs:
-    """The client for the region that `arn` is in."""
+def ecs_in(arn: str, profile: str | None = None) -> Ecs:
+    """The client for the region that `arn` is in, with the credentials of `profile`, or those of the environment."""
     # Takes a third of a second and is needed by deployments only, not by previews.
     import boto3  # pyright: ignore[reportMissingTypeStubs]
 
-    return cast("Ecs", boto3.client("ecs", region_name=arn.split(":")[3]))  # pyright: ignore[reportUnknownMemberType]
+    session = boto3.Session(profile_name=profile, region_name=arn.split(":")[3])
+    return cast("Ecs", session.client("ecs"))  # pyright: ignore[reportUnknownMemberType]
 
 
 def check_running(outputs: Mapping[str, object], ecs: Ecs) -> None:
@@ -130,17 +131,20 @@ def run_once(
 
 def checked_service(name: str) -> pulumi.ResourceHookBinding:
     """Binds the check, and an explanation when AWS itself reports a failure, to a service."""
+    profile = _profile()
 
     def check(args: pulumi.ResourceHookArgs) -> None:
         outputs = cast("Mapping[str, object]", args.new_outputs or {})
-        check_running(outputs, ecs_in(str(outputs["taskDefinition"])))
+        check_running(outputs, ecs_in(str(outputs["taskDefinition"]), profile))
 
     def explain(args: pulumi.ErrorHookArgs) -> bool:
         inputs = cast("Mapping[str, object]", args.new_inputs or {})
         if args.failed_operation in ("create", "update"):
             cluster = str(inputs.get("cluster"))
             first = "There is nothing to go back to yet: nothing runs.\n" if args.failed_operation == "create" else ""
-            pulumi.log.error(f"{name} did not become steady.\n{first}{explained(cluster, name, ecs_in(cluster))}")
+            pulumi.log.error(
+                f"{name} did not become steady.\n{first}{explained(cluster, name, ecs_in(cluster, profile))}"
+            )
         return False  # trying again would take as long and end the same
 
     hook = pulumi.ResourceHook(f"{name}-runs-what-was-wanted", check)
@@ -151,12 +155,18 @@ def checked_service(name: str) -> pulumi.ResourceHookBinding:
 
 def run_after_creation(name: str) -> pulumi.ResourceHookBinding:
     """Binds one run of a task to each new revision of its definition."""
+    profile = _profile()
 
     def run(args: pulumi.ResourceHookArgs) -> None:
         outputs = cast("Mapping[str, object]", args.new_outputs or {})
-        run_once(outputs, ecs_in(str(outputs["arn"])))
+        run_once(outputs, ecs_in(str(outputs["arn"]), profile))
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{name}-ran", run)])
+
+
+def _profile() -> str | None:
+    """What the provider itself is told to use, so that both ask the same account."""
+    return pulumi.Config("aws").get("profile")
 
 
 def _items(answer: Answer, key: str) -> list[Answer]:

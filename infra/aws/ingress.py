@@ -14,7 +14,7 @@ import pulumi_aws as aws
 
 from infra.aws.access_logs import PREFIX, AccessLogs
 from infra.aws.alarms import Door
-from infra.aws.certificate import Certificate, zone_id_of
+from infra.aws.certificate import Certificate
 from infra.aws.container import DEREGISTRATION_SECONDS
 from infra.aws.context import Context
 from infra.aws.network import Place
@@ -39,6 +39,8 @@ class IngressArgs:
     service: Service
     place: Place
     security_group: pulumi.Input[str]
+    zone_id: str | None
+    """Where the domain's records go; None without a domain, and where DNS is somebody else's."""
 
 
 class Ingress(pulumi.ComponentResource):
@@ -56,7 +58,7 @@ class Ingress(pulumi.ComponentResource):
         super().__init__("agent-exchange:aws:Ingress", "ingress", None, opts)
         self._ctx = ctx
         domain = ctx.aws.domain
-        zone_id = zone_id_of(ctx, domain) if domain else None
+        zone_id = args.zone_id
         logs = AccessLogs(ctx, pulumi.ResourceOptions(parent=self))
         self.balancer = self._balancer(args, logs)
         self.target_group = self._target_group(args)

@@ -11,6 +11,7 @@ import pulumi
 
 from infra.aws.atlas import uri_secret_arn
 from infra.aws.budget import Budget
+from infra.aws.certificate import zone_id_of
 from infra.aws.cluster import Cluster
 from infra.aws.context import Context, context_of
 from infra.aws.database_users import CA_FILE, DatabaseUsers, user_name
@@ -45,10 +46,11 @@ class AwsPlatform(pulumi.ComponentResource):
 
     def __init__(self, ctx: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare all of it."""
-        super().__init__("agent-exchange:aws:Platform", "aws", None, opts)
-        self.ctx = ctx
         # What may be missing is looked up before anything is declared.
-        self._uri_secret = uri_secret_arn(ctx) if ctx.aws.database.kind is Database.ATLAS else None
+        zone_id = zone_id_of(ctx, ctx.aws.domain) if ctx.aws.domain else None
+        uri_secret = uri_secret_arn(ctx) if ctx.aws.database.kind is Database.ATLAS else None
+        super().__init__("agent-exchange:aws:Platform", "aws", None, opts)
+        self.ctx, self._uri_secret = ctx, uri_secret
         child = pulumi.ResourceOptions(parent=self)
         self._key = Encryption(ctx, child).arn
         self.foundation = self._foundation()
@@ -63,7 +65,12 @@ class AwsPlatform(pulumi.ComponentResource):
         public = next(service for service in CATALOG.services if service.public)
         self.ingress = Ingress(
             ctx,
-            IngressArgs(service=public, place=self.foundation.place, security_group=self.groups.load_balancer.id),
+            IngressArgs(
+                service=public,
+                place=self.foundation.place,
+                security_group=self.groups.load_balancer.id,
+                zone_id=zone_id,
+            ),
             child,
         )
         if ctx.aws.firewall is not FirewallMode.OFF:

@@ -3,15 +3,13 @@
 Values are made by the `random` provider, travel as Pulumi secrets and live in Secrets Manager; tasks get references to
 one version of them. Does not own the database's passwords (`database_users.py`).
 
-A secret holds several versions as `<version>:<value>,...`, the one in use first. Where several services share it, the
-next version is among them from the start: a rotation (`agent-exchange:secrets`) only changes which one is used, and
-every receiver has known it since the deployment before.
+Which versions a secret holds at a time is the same on every cloud (`infra/components/rotation.py`).
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
@@ -25,14 +23,11 @@ from infra.components.catalog import OPERATOR_KEY
 from infra.components.environment import allowed_callers, secret_variables
 from infra.components.model import Service
 from infra.components.naming import Kind
+from infra.components.rotation import SECRET_BYTES, VALUE_PREFIXES, versions, written
 from infra.components.table import Catalog
 
 OPERATOR: Final = "operator"
 """The caller of the catalog that people act as; it signs like a service does."""
-
-_BYTES: Final = 32
-_PREFIXES: Final = {OPERATOR_KEY.name: "aexk_"}
-"""The operator's key has the form of every other API key; the services check the form."""
 
 
 class StackSecret(pulumi.ComponentResource):
@@ -116,22 +111,24 @@ class Secrets(pulumi.ComponentResource):
         current = self._ctx.settings.secrets.get(name, 1)
         values = {version: self._value(name, version) for version in versions(current, shared=len(readers) > 1)}
         self._in_use[name] = values[current]
-        texts = [pulumi.Output.concat(str(version), ":", value) for version, value in values.items()]
         return StackSecret(
             self._ctx,
             name,
             description=f"Agent Exchange: {description}",
-            value=pulumi.Output.all(*texts).apply(lambda parts: ",".join(str(part) for part in parts)),
+            value=pulumi.Output.all(*values.values()).apply(
+                lambda found: written(dict(zip(values, (str(value) for value in found), strict=True)))
+            ),
             key=self._key,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _value(self, name: str, version: int) -> pulumi.Output[str]:
-        made = random.RandomBytes(f"{name}-{version}", length=_BYTES, opts=self._ctx.stateful(self))
-        return pulumi.Output.secret(pulumi.Output.concat(_PREFIXES.get(name, ""), made.hex))
+        # Never protected: a rotation drops the version before the previous one, in production too.
+        made = random.RandomBytes(f"{name}-{version}", length=SECRET_BYTES, opts=pulumi.ResourceOptions(parent=self))
+        return pulumi.Output.secret(pulumi.Output.concat(VALUE_PREFIXES.get(name, ""), made.hex))
 
     def _seed(self, signer: str) -> random.RandomBytes:
-        return random.RandomBytes(f"{signer}-signing-key", length=_BYTES, opts=self._ctx.stateful(self))
+        return random.RandomBytes(f"{signer}-signing-key", length=SECRET_BYTES, opts=self._ctx.stateful(self))
 
     def _signing_secret(self, signer: str) -> StackSecret:
         return StackSecret(
@@ -143,12 +140,6 @@ class Secrets(pulumi.ComponentResource):
             service=signer,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-
-def versions(current: int, *, shared: bool) -> Sequence[int]:
-    """The versions that a secret holds, the one in use first: with the next one if `shared`, and the previous one."""
-    found = [current, *([current + 1] if shared else []), *([current - 1] if current > 1 else [])]
-    return tuple(found)
 
 
 def secret_names(catalog: Catalog) -> Mapping[str, str]:
@@ -170,4 +161,4 @@ def public_key(seed: str) -> str:
     return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
-__all__ = ["OPERATOR", "Secrets", "StackSecret", "public_key", "secret_names", "versions"]
+__all__ = ["OPERATOR", "Secrets", "StackSecret", "public_key", "secret_names"]

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from infra.aws.context import Context
 from infra.aws.iam import Statement
+from infra.aws.identity import execution_statements
+from infra.components.catalog import CATALOG
 from tests.infra.aws import stacks
 from tests.infra.aws.stacks import ACCOUNT, REGION
 from tests.infra.components.expected import PORTS, SECRETS
@@ -120,3 +123,14 @@ def test_a_statement_that_allows_everything_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="allows every action"):
         Statement(sid="All", actions=["*"], resources=["*"])
     Statement(sid="None", effect="Deny", actions=["*"], resources=["*"])
+
+
+def test_images_of_another_registry_are_pulled_from_there_only() -> None:
+    elsewhere = "999999999999.dkr.ecr.eu-west-1.amazonaws.com/acme"
+    settings = stacks.settings_of("staging", image={**stacks.IMAGES, "registry": elsewhere})
+    assert settings.aws is not None
+    ctx = Context(settings=settings, aws=settings.aws, region=REGION, account=ACCOUNT)
+    found = {each.sid: each.resources for each in execution_statements(ctx, CATALOG, "key", [])}
+    assert set(found["PullImages"]) == {
+        f"arn:aws:ecr:eu-west-1:999999999999:repository/acme/{service}" for service in PORTS
+    }

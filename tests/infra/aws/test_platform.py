@@ -12,12 +12,13 @@ from pulumi import _types as sdk
 
 from infra.aws.addresses import plan
 from infra.aws.foundation import needed
-from infra.aws.secrets import public_key, versions
+from infra.aws.secrets import public_key
+from infra.components.rotation import versions
 from infra.config import ConfigError
 from tests.infra import arguments
 from tests.infra.aws import stacks
 from tests.infra.components.expected import PORTS
-from tests.infra.mocks import Run, StrictError
+from tests.infra.mocks import Run, StrictError, run
 
 SERVICE = "aws:ecs/service:Service"
 LONG = [f"pr-a-branch-with-a-very-long-name-indeed-{end}" for end in ("one", "two")]
@@ -28,7 +29,8 @@ def test_every_resource_that_can_be_tagged_is(name: str) -> None:
     run = stacks.bootstrap() if name == "bootstrap" else stacks.stack(name)
     for resource in run.resources:
         described = arguments.resource_class(resource.type) if resource.custom else None
-        kinds = sdk.input_type_types(arguments.arguments_class(described)) if described else {}
+        inputs = arguments.arguments_class(described) if described else None
+        kinds = sdk.input_type_types(inputs) if inputs else {}
         if "tags" in kinds and resource.type.startswith("aws:"):
             tags = resource.inputs.get("tags", {})
             assert {"project", "stack", "environment", "managed-by"} <= set(tags), resource.urn
@@ -212,21 +214,34 @@ def test_the_door_is_hardened() -> None:
         assert len(balancer["subnets"]) == 2
 
 
-def test_a_zone_that_is_missing_stops_before_anything_is_declared() -> None:
-    from infra.aws.certificate import zone_id_of
-    from infra.aws.context import Context
+@pytest.mark.parametrize(
+    ("aws", "function", "message"),
+    [
+        ({"domain": "aex.example.org"}, "aws:route53/getZone:getZone", "no public Route 53 zone example.org"),
+        (
+            {"database": {"kind": "atlas", "atlasCidr": "192.168.248.0/21", "atlasPeering": "pcx-0123456789abcdef0"}},
+            "aws:secretsmanager/getSecret:getSecret",
+            "create it with `aws secretsmanager create-secret --name aex-mongo-uri-staging",
+        ),
+    ],
+)
+def test_what_is_missing_in_the_account_stops_before_anything_is_declared(
+    aws: dict[str, Any], function: str, message: str
+) -> None:
+    from infra.aws.platform import build
 
-    settings = stacks.settings_of("staging", {"domain": "aex.example.org"})
-    assert settings.aws is not None
-    ctx = Context(settings=settings, aws=settings.aws, region=stacks.REGION, account=stacks.ACCOUNT)
+    def missing(_: object) -> dict[str, Any]:
+        raise RuntimeError("couldn't find resource")
 
-    def missing(**_: object) -> None:
-        raise RuntimeError("no matching Route53Zone found")
+    def program() -> None:
+        with pytest.raises(ConfigError) as caught:
+            build(stacks.settings_of("staging", aws))
+        said.append(str(caught.value))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pulumi_aws.route53.get_zone", missing)
-        with pytest.raises(ConfigError, match=r"no public Route 53 zone example.org.*certificateArn"):
-            zone_id_of(ctx, "aex.example.org")
+    said: list[str] = []
+    answers = {**stacks.ANSWERS, function: missing}
+    assert run(program, stack="staging", answers=answers, preview=False).resources == []
+    assert message in said[0]
 
 
 def test_a_rotation_uses_what_every_receiver_has_known_before() -> None:
@@ -240,6 +255,9 @@ def test_a_rotation_uses_what_every_receiver_has_known_before() -> None:
         return {each.name for each in run.of("random:index/randomBytes:RandomBytes") if "jwt" in each.name}
 
     assert values(2) == {f"aex-jwt-secret-{version}" for version in (1, 2, 3)}
+    for each in stacks.stack("production").of("random:index/randomBytes:RandomBytes"):
+        # The next rotation but one drops it; what is protected could not be dropped.
+        assert each.options.protect is each.name.endswith("-signing-key"), each.name
 
 
 def test_a_public_key_checks_what_its_seed_has_signed() -> None:
@@ -262,7 +280,6 @@ def test_what_holds_data_is_protected_in_production_only() -> None:
     protected = {each.type for each in stacks.stack("production").resources if each.options.protect and each.custom}
     assert {
         "aws:docdb/cluster:Cluster",
-        "aws:docdb/clusterInstance:ClusterInstance",
         "aws:ecr/repository:Repository",
         "aws:kms/key:Key",
         "aws:lb/loadBalancer:LoadBalancer",
