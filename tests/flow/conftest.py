@@ -1,6 +1,8 @@
 """Fixtures of the flow tests: running exchanges, and the check that the ledger balances after each of them."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,19 @@ from tests.flow.exchange import Exchange, exchange
 from tests.flow.steps import Direct
 
 
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncGenerator[Exchange, None]:
-    """Ten processes that answer direct calls, as on a laptop."""
-    async with exchange(tmp_path, DUTY_INTERVAL_SECONDS="0.2", RATE_LIMIT_PER_MINUTE="1000000") as one:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Exchange, None, None]:
+    """Ten processes that answer direct calls, as on a laptop; one exchange for the tests of a file.
+
+    Starting ten interpreters costs more than most tests. A test uses names of its own, and starts again what it kills.
+    """
+    settings = {"DUTY_INTERVAL_SECONDS": "0.2", "RATE_LIMIT_PER_MINUTE": "1000000"}
+    one = Exchange(tmp_path_factory.mktemp("exchange"), auth=ServiceAuth.OFF, overrides=settings)
+    try:
+        asyncio.run(one.start())
         yield one
+    finally:
+        one.stop()
 
 
 @pytest.fixture
