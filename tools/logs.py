@@ -27,13 +27,18 @@ _NOT_REPEATED = {"timestamp", "service", "level", "event", "module", "logger", "
 _REQUEST = ("status", "method", "path", "ms")
 
 
+def printable(text: str) -> str:
+    """Give the text without what a terminal would obey: paths in logs are what clients sent."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 def readable(service: str, line: str) -> str:
     """One log line for people."""
     try:
         entry = cast("dict[str, object]", json.loads(line))
         when, event = str(entry["timestamp"]), str(entry["event"])
     except (ValueError, KeyError, TypeError):
-        return f"{'':12}  {service:<18}  {line}"
+        return f"{'':12}  {service:<18}  {printable(line)}"
     if event == "request" and all(name in entry for name in _REQUEST):
         event = "{status} {method} {path}  {ms} ms".format(**entry)
         shown = {name for name in entry if name in _REQUEST}
@@ -44,7 +49,8 @@ def readable(service: str, line: str) -> str:
     rest = {name: value for name, value in entry.items() if name not in _NOT_REPEATED | shown and value is not None}
     details = "".join(f"  {name}={value}" for name, value in rest.items())
     trouble = str(entry.get("exception", ""))
-    return f"{when[11:23]}  {service:<18}  {marked}{details}" + "".join(f"\n    {one}" for one in trouble.splitlines())
+    lines = [f"{when[11:23]}  {service:<18}  {marked}{details}", *(f"    {one}" for one in trouble.splitlines())]
+    return "\n".join(map(printable, lines))
 
 
 def moment(line: str) -> str:
@@ -58,13 +64,13 @@ def moment(line: str) -> str:
 class Follower:
     """The end of one growing file, through its rotations."""
 
-    def __init__(self, path: Path) -> None:
-        """Start where the last `TAIL_BYTES` begin."""
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
+        """Start where the last `TAIL_BYTES` begin, or with the `whole` file."""
         self.service = path.stem.removeprefix("aex-")
         self._path = path
         self._file: BinaryIO | None = None
         self._rest = b""
-        self._open(path.stat().st_size - TAIL_BYTES)
+        self._open(0 if whole else path.stat().st_size - TAIL_BYTES)
 
     def lines(self) -> list[str]:
         """What has been added since the last time, whole lines only."""
@@ -108,7 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools.logs", description=__doc__)
     parser.add_argument("--stack", default="local", help="the stack (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="the lines as they are")
-    parser.add_argument("--once", action="store_true", help="show what is there and end")
+    parser.add_argument("--once", action="store_true", help="show all that is there and end")
     parser.add_argument("services", nargs="*", help="only these, such as `settlement` (default: all)")
     arguments = parser.parse_args()
     folder = Checkout.here().generated / arguments.stack / "logs"
@@ -117,10 +123,10 @@ def main() -> int:
     if not paths:
         print(f"There are no such logs in {folder}: is the exchange up? `make up` starts it.", file=sys.stderr)
         return 1
-    followers = [Follower(path) for path in paths]
+    followers = [Follower(path, whole=arguments.once) for path in paths]
     try:
-        newest = sorted(_new(followers), key=lambda pair: moment(pair[1]))[-FIRST_LINES:]
-        show(newest, as_json=arguments.json)
+        there = sorted(_new(followers), key=lambda pair: moment(pair[1]))
+        show(there if arguments.once else there[-FIRST_LINES:], as_json=arguments.json)
         while not arguments.once:
             time.sleep(PAUSE_SECONDS)
             show(sorted(_new(followers), key=lambda pair: moment(pair[1])), as_json=arguments.json)

@@ -25,6 +25,12 @@ def test_trouble_is_marked_and_told_in_full() -> None:
     assert "WARNING duty failed  duty=balances\n    Traceback\n      Boom" in shown
 
 
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x00", "\r", "\x9b31m", "\udcff"])
+def test_no_client_draws_on_the_terminal(evil: str) -> None:
+    for line in (entry(method="GET", path=f"/{evil}", status=404, ms=1), entry(f"a{evil}", x=evil), f"crash {evil}"):
+        assert readable("gateway", line).isprintable()
+
+
 @pytest.mark.parametrize("line", ["Segmentation fault", "{", "[1]", '"text"', "{}"])
 def test_what_is_no_log_line_is_shown_as_it_is(line: str) -> None:
     assert readable("gateway", line).endswith(line)
