@@ -153,12 +153,17 @@ def _operations(runtime: Runtime[S]) -> APIRouter:
     return router
 
 
+_UNREADABLE = "the body cannot be read as JSON: it is not UTF-8, or nested too deeply"
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     problem = error
     if not isinstance(problem, ApiError):
         code = {404: "endpoint_not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-        problem = ApiError(error.status_code, code, str(error.detail), headers=error.headers)
+        # The framework's only 400: a body that is no JSON text at all, in words that do not say so.
+        said = _UNREADABLE if error.status_code == 400 else str(error.detail)
+        problem = ApiError(error.status_code, code, said, headers=error.headers)
     return _answer(request, problem)
 
 

@@ -133,6 +133,7 @@ async def test_bad_bodies_are_400_with_the_field_that_is_wrong(body: bytes) -> N
         answer = await client_of(app).post("/v1/offers", content=body, headers={"content-type": "application/json"})
         assert answer.status_code == 400, answer.text
         assert error_code(answer) == "bad_request"
+        assert "parsing the body" not in answer.text, "the framework's words name no remedy"
 
 
 @pytest.mark.parametrize("announced", [True, False])
