@@ -3,12 +3,12 @@
 Its account is the catalog's caller `operator`: it may look at every service and reach the database, and it keeps
 exports in a bucket that nobody else reads. A run takes other arguments than the job's own:
 
-    gcloud run jobs execute aex-operations --region REGION --args=-m,aex,export
+    gcloud run jobs execute aex-operations --region REGION --args=-m,aex,export,/exports/today.jsonl
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,8 @@ from infra.gcp.context import OPERATIONS, Context
 from infra.gcp.network import Outlet
 
 CHECK: Final = ("-m", "aex", "check")
+EXPORTS: Final = "/exports"
+"""Where the bucket of exports is, as a folder of the job."""
 _TIMEOUT_SECONDS: Final = 3600
 _KEPT_DAYS: Final = 30
 
@@ -34,6 +36,8 @@ class OperationsArgs:
     member: pulumi.Input[str]
     environment: Mapping[str, pulumi.Input[str]]
     outlet: Outlet | None
+    after: Sequence[pulumi.Resource] = ()
+    """What has to be there first: permissions, network."""
 
 
 class Operations(pulumi.ComponentResource):
@@ -49,20 +53,20 @@ class Operations(pulumi.ComponentResource):
         self.exports = bucket(
             ctx, "exports", name=ctx.name(f"{ctx.project}-aex-exports", Kind.BUCKET), parent=self, keep_days=_KEPT_DAYS
         )
-        gcp.storage.BucketIAMMember(
+        granted = gcp.storage.BucketIAMMember(
             "exports",
             bucket=self.exports.name,
             role="roles/storage.objectUser",
             member=args.member,
             opts=ctx.child(self, deleted_with=self.exports, replace_by_deleting=True),
         )
-        self.job = self._job(args)
+        self.job = self._job(args, granted)
         self.register_outputs({"job": self.job.name})
 
-    def _job(self, args: OperationsArgs) -> gcp.cloudrunv2.Job:
+    def _job(self, args: OperationsArgs, granted: pulumi.Resource) -> gcp.cloudrunv2.Job:
         ctx = self._ctx
         env = gcp.cloudrunv2.JobTemplateTemplateContainerEnvArgs
-        variables: dict[str, pulumi.Input[str]] = {**args.environment, "AEX_EXPORT_BUCKET": self.exports.name}
+        volume = "exports"
         return gcp.cloudrunv2.Job(
             OPERATIONS,
             name=ctx.name(OPERATIONS, Kind.CLOUD_RUN),
@@ -80,13 +84,26 @@ class Operations(pulumi.ComponentResource):
                     max_retries=0,
                     timeout=f"{_TIMEOUT_SECONDS}s",
                     vpc_access=_vpc_access(args.outlet),
+                    volumes=[
+                        gcp.cloudrunv2.JobTemplateTemplateVolumeArgs(
+                            name=volume,
+                            gcs=gcp.cloudrunv2.JobTemplateTemplateVolumeGcsArgs(
+                                bucket=self.exports.name, read_only=False
+                            ),
+                        )
+                    ],
                     containers=[
                         gcp.cloudrunv2.JobTemplateTemplateContainerArgs(
                             name="operations",
                             image=args.image,
                             commands=["python"],
                             args=list(CHECK),
-                            envs=[env(name=name, value=variables[name]) for name in sorted(variables)],
+                            envs=[env(name=name, value=args.environment[name]) for name in sorted(args.environment)],
+                            volume_mounts=[
+                                gcp.cloudrunv2.JobTemplateTemplateContainerVolumeMountArgs(
+                                    name=volume, mount_path=EXPORTS
+                                )
+                            ],
                             resources=gcp.cloudrunv2.JobTemplateTemplateContainerResourcesArgs(
                                 limits={"cpu": "1", "memory": "1Gi"}
                             ),
@@ -94,7 +111,7 @@ class Operations(pulumi.ComponentResource):
                     ],
                 ),
             ),
-            opts=ctx.child(self),
+            opts=ctx.child(self, after=[granted, *args.after]),
         )
 
 
@@ -113,4 +130,4 @@ def _vpc_access(outlet: Outlet | None) -> gcp.cloudrunv2.JobTemplateTemplateVpcA
     )
 
 
-__all__ = ["CHECK", "Operations", "OperationsArgs"]
+__all__ = ["CHECK", "EXPORTS", "Operations", "OperationsArgs"]

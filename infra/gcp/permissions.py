@@ -46,7 +46,6 @@ PREVIEW_ROLES: Final = {
 """Predefined role -> what a preview looks at with it."""
 
 PREVIEW_PERMISSIONS: Final = {
-    "datastore.databases.get": "settings of the database",
     "datastore.databases.getMetadata": "settings of the database",
     "datastore.databases.list": "settings of the database",
     "datastore.indexes.get": "indexes; `datastore.viewer` would read documents too",

@@ -98,6 +98,7 @@ class GcpPlatform(pulumi.ComponentResource):
     def _service(self, service: Service) -> GcpService:
         ctx, door, size = self.ctx, self._door(service), self.ctx.gcp.sizes.get(service.name)
         concurrency = size.concurrency if size else None
+        callees = [self.services[callee] for callee in callees_of(CATALOG, service.name)]
         args = GcpServiceArgs(
             image=self._images[service.name],
             cpu=size.cpu if size else service.size.gcp_cpu,
@@ -112,12 +113,13 @@ class GcpPlatform(pulumi.ComponentResource):
             check_invokers=door.check_invokers,
             invokers={**self._callers(service), **door.invokers} if door.check_invokers else {},
             outlet=self._outlet,
+            after=[*self._ready(service.name), *(self.database.ready if service.uses_store else []), *callees],
         )
-        ready = [*self.identity.grants[service.name], *(self.network.ready if self.network else [])]
-        if service.uses_store:
-            ready += self.database.ready
-        callees = [self.services[callee] for callee in callees_of(CATALOG, service.name)]
-        return GcpService(ctx, service, args, pulumi.ResourceOptions(parent=self, depends_on=[*ready, *callees]))
+        return GcpService(ctx, service, args, pulumi.ResourceOptions(parent=self))
+
+    def _ready(self, account: str) -> list[pulumi.Resource]:
+        """What anything that runs as `account` needs."""
+        return [*self.identity.grants[account], *(self.network.ready if self.network is not None else [])]
 
     def _callers(self, service: Service) -> dict[str, pulumi.Input[str]]:
         """Caller -> member, exactly along the catalog's edges."""
@@ -157,8 +159,6 @@ class GcpPlatform(pulumi.ComponentResource):
         environment: dict[str, pulumi.Input[str]] = {
             "ENVIRONMENT": self.ctx.settings.environment.value,
             "STORE_TYPE": StoreType.FIRESTORE.value,
-            "AEX_SERVICE_AUTH": ServiceAuth.GOOGLE.value,
-            "SETTLEMENT_URL": self.services["aex-settlement"].url,
             **self._database_variables(),
         }
         args = OperationsArgs(
@@ -167,10 +167,9 @@ class GcpPlatform(pulumi.ComponentResource):
             member=self.identity.member(OPERATIONS),
             environment=environment,
             outlet=self._outlet,
+            after=self._ready(OPERATIONS),
         )
-        return Operations(
-            self.ctx, args, pulumi.ResourceOptions(parent=self, depends_on=self.identity.grants[OPERATIONS])
-        )
+        return Operations(self.ctx, args, pulumi.ResourceOptions(parent=self))
 
     def outputs(self) -> dict[str, pulumi.Input[object]]:
         """What people, the operator's command and other stacks ask a stack for."""

@@ -6,7 +6,7 @@ gateway (`ingress.py`). Addresses are formed from names (`Context.url`), so that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,6 +61,8 @@ class GcpServiceArgs:
     check_invokers: bool = True
     """Whether Cloud Run asks IAM. Off only for a gateway whose own keys are the authentication."""
     outlet: Outlet | None = None
+    after: Sequence[pulumi.Resource] = ()
+    """What has to be there first, and may go only afterwards: permissions, network, indexes, callees."""
 
     def __post_init__(self) -> None:
         """Refuse a size that Cloud Run does not have, and a version that is not pinned."""
@@ -81,7 +83,7 @@ class GcpService(pulumi.ComponentResource):
     """Base URL, and the audience of tokens for it."""
 
     def __init__(self, ctx: Context, service: Service, args: GcpServiceArgs, opts: pulumi.ResourceOptions) -> None:
-        """Deploy the service once everything that `opts` depends on is there."""
+        """Deploy the service."""
         super().__init__("agent-exchange:gcp:Service", service.name, None, opts)
         self._ctx, self._of, self._args = ctx, service, args
         self.url = args.url
@@ -108,7 +110,8 @@ class GcpService(pulumi.ComponentResource):
             traffics=_traffic(ctx.gcp.traffic.get(name, {LATEST: 100})),
             labels=ctx.labels(service=name),
             opts=pulumi.ResourceOptions.merge(
-                ctx.child(self),
+                # On the resource itself: a teardown does not know what a component waited for.
+                ctx.child(self, after=args.after),
                 pulumi.ResourceOptions(
                     custom_timeouts=pulumi.CustomTimeouts(create=_DEPLOY_TIMEOUT, update=_DEPLOY_TIMEOUT)
                 ),

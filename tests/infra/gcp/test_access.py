@@ -47,8 +47,13 @@ def test_the_gateways_door(mode: str, ingress: str, unchecked: bool, url: str, p
 
 
 def test_defaults_of_the_environments() -> None:
+    from tests.infra.gcp.stacks import run_of, settings_of
+
     assert not stack("staging").of(PROXY), "staging is reached at run.app"
     assert stack("production").of(PROXY), "production has a domain here"
+    closed = run_of(settings_of("production", {}))
+    assert not closed.of(PROXY)
+    assert closed.one(SERVICE, "aex-gateway").inputs["invokerIamDisabled"] is False, "and is closed without one"
 
 
 def test_a_stack_without_a_network_is_open_to_nobody_whom_iam_does_not_know() -> None:

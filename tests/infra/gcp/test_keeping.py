@@ -1,5 +1,7 @@
 """Registry, secrets, names, and what `protect` decides beyond the database: what is kept, and what goes."""
 
+import re
+
 import pytest
 
 from infra.gcp.secrets import number_in
@@ -141,6 +143,27 @@ def test_two_stacks_with_long_names_share_nothing() -> None:
     }
     for token, name in first:
         assert len(name) <= limits.get(token, 63 if "cloudscheduler" not in token else 500), (token, name)
+
+
+PATTERNS = {
+    "gcp:cloudrunv2/service:Service": r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?",
+    "gcp:serviceaccount/account:Account": r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+    "gcp:secretmanager/secret:Secret": r"[A-Za-z0-9_-]{1,255}",
+    "gcp:firestore/database:Database": r"[a-z][a-z0-9-]{2,61}[a-z0-9]",
+    "gcp:storage/bucket:Bucket": r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]",
+    "gcp:monitoring/slo:Slo": r"[A-Za-z0-9-]+",
+    "gcp:logging/metric:Metric": r"[A-Za-z0-9_.,+!*',()%/-]{1,100}",
+}
+
+
+def test_a_name_that_only_pulumi_allows_becomes_one_that_google_allows() -> None:
+    odd = "dev-Team_A.x-" + "9" * 60
+    found = names(run_of(settings_of(odd, {"domain": "a-very-long-name-of-a-domain.example.org", "armor": "block"})))
+    for token, name in found:
+        pattern = PATTERNS.get(
+            token, r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?" if "scheduler" not in token else r"[A-Za-z0-9_-]+"
+        )
+        assert re.fullmatch(pattern, name), (token, name)
 
 
 def test_production_has_the_guides_bare_names() -> None:

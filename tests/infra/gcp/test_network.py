@@ -56,11 +56,8 @@ def test_the_subnet_is_private_logged_and_large_enough_and_may_take_long_to_go()
 
 def test_services_go_before_the_network() -> None:
     run = stack("staging")
-    from tests.infra.gcp.stacks import waits_for
-
     for service in run.of(SERVICE):
-        waited = waits_for(run, service) | set(service.options.propertyDependencies["template"].urns)
-        assert run.one(SUBNET).urn in waited
+        assert run.one(SUBNET).urn in service.options.propertyDependencies["template"].urns
 
 
 def test_a_connector_is_the_alternative() -> None:
@@ -109,3 +106,30 @@ def test_the_scheduler_calls_duties_at_run_app_with_a_token_for_that_address() -
         assert target["uri"] == f"{audience}/internal/v1/duties/run"
         assert target["httpMethod"] == "POST"
         assert target["oidcToken"]["serviceAccountEmail"] == f"aex-scheduler@{PROJECT}.iam.gserviceaccount.com"
+
+
+def test_the_operators_job_reaches_the_database_and_keeps_exports_where_nobody_else_reads() -> None:
+    run = stack("production")
+    job = run.one("gcp:cloudrunv2/job:Job")
+    template = job.inputs["template"]["template"]
+    assert template["serviceAccount"] == f"aex-operations@{PROJECT}.iam.gserviceaccount.com"
+    (found,) = template["containers"]
+    assert {each["name"]: each["value"] for each in found["envs"]} == {
+        "ENVIRONMENT": "production",
+        "STORE_TYPE": "firestore",
+        "FIRESTORE_PROJECT_ID": PROJECT,
+        "FIRESTORE_DATABASE": "agent-exchange",
+    }
+    (member,) = (each.inputs for each in run.of("gcp:storage/bucketIAMMember:BucketIAMMember"))
+    assert member["member"] == f"serviceAccount:{template['serviceAccount']}"
+    assert template["volumes"] == [{"name": "exports", "gcs": {"bucket": member["bucket"], "readOnly": False}}]
+    assert found["volumeMounts"] == [{"name": "exports", "mountPath": "/exports"}]
+
+
+def test_the_operators_job_says_what_the_application_understands() -> None:
+    from aex.tools.command import COMMANDS
+
+    (found,) = stack("production").one("gcp:cloudrunv2/job:Job").inputs["template"]["template"]["containers"]
+    assert found["commands"] == ["python"]
+    assert found["args"][:2] == ["-m", "aex"]
+    assert found["args"][2] in COMMANDS
