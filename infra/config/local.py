@@ -70,6 +70,10 @@ class LocalSettings(Section):
 
     @model_validator(mode="after")
     def _contradictions(self) -> Self:
+        if self.store_type is StoreType.FIRESTORE:
+            raise ValueError(
+                "storeType firestore is Google Cloud's: on this machine use sqlite, or mongo with mongoUri"
+            )
         if self.store_type is StoreType.MONGO and self.mongo_uri is None:
             raise ValueError("storeType mongo needs a server: set mongoUri (with `pulumi config set --secret --path`)")
         if self.store_type is not StoreType.MONGO and self.mongo_uri is not None:

@@ -199,6 +199,7 @@ def test_production_can_be_unprotected_by_typing_its_name() -> None:
         ({"host": "192.168.1.5"}, "'192.168.1.5' is not an address of this machine alone: use 127.0.0.1"),
         ({"serviceAuth": "google"}, "google needs Cloud Run"),
         ({"storeType": "mongo"}, "storeType mongo needs a server: set mongoUri"),
+        ({"storeType": "firestore"}, "on this machine use sqlite, or mongo with mongoUri"),
         ({"mongoUri": "mongodb://x"}, "mongoUri is set but storeType is sqlite"),
         ({"ports": {"aex-gateway": 8081}}, "two services would listen on port 8081"),
         ({"basePort": 65530}, "agent-exchange:local.basePort: 65530 is refused"),

@@ -132,6 +132,20 @@ class TestServices:
         assert Path(environment(run, "aex-settlement")["SQLITE_PATH"]).is_relative_to(folder["path"])
 
 
+class TestDatabase:
+    def test_a_server_is_told_as_a_secret_to_whoever_stores_anything(self):
+        uri = "mongodb://aex:pw@db.example.org/?tls=true"
+        run = exchange(storeType="mongo", mongoUri=uri)
+        told = {name: environment(run, name) for name in PORTS}
+        assert {name for name in PORTS if "MONGO_URI" in told[name]} == set(PORTS) - {"aex-gateway"}
+        assert {told[name].get("STORE_TYPE") for name in PORTS} == {"mongo", None}
+
+    def test_without_one_everybody_has_a_file(self):
+        run = exchange()
+        assert not any("MONGO_URI" in environment(run, name) for name in PORTS)
+        assert len({environment(run, name)["SQLITE_PATH"] for name in PORTS if name != "aex-gateway"}) == 9
+
+
 class TestSecrets:
     def test_nobody_gets_more_than_the_catalog_gives(self):
         run = exchange()
