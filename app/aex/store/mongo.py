@@ -22,6 +22,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 from pymongo.read_preferences import SecondaryPreferred
 
 from aex.store.backend import Find
+from aex.store.deadline import Gate
 from aex.store.declarations import Collection
 from aex.store.documents import HIDDEN_TTL, encode, ttl_date
 from aex.store.mongo_client import Database, MongoConnection, Raw
@@ -39,8 +40,10 @@ _START_SECONDS = 5.0
 class MongoBackend:
     """One service's collections in the exchange's database."""
 
-    def __init__(self, settings: MongoSettings, collections: Mapping[str, Collection]) -> None:
-        self._connection = MongoConnection(settings)
+    def __init__(
+        self, settings: MongoSettings, collections: Mapping[str, Collection], gate: Gate | None = None
+    ) -> None:
+        self._connection = MongoConnection(settings, gate)
         self._collections = collections
         self._closing = asyncio.Event()
         self._tried = asyncio.Event()
@@ -103,25 +106,30 @@ class MongoBackend:
     async def increment(self, collection: str, id: str, amounts: Mapping[str, int]) -> dict[str, int]:
         change = {"$inc": {**amounts, _VERSION: 1}}
 
-        async def call(db: Database) -> Raw | None:
+        async def add(db: Database) -> Raw | None:
             try:
                 return await db[collection].find_one_and_update(
-                    {"_id": id}, change, upsert=True, return_document=ReturnDocument.AFTER
+                    {"_id": id}, change, return_document=ReturnDocument.AFTER
                 )
             except OperationFailure as error:
                 if error.code in _BAD_INCREMENT:
                     raise _NotAddable from error
                 raise
 
-        after: Raw | None = None
-        while after is None:
+        # Not an upsert: two of them that create the same document at once may both fail, or answer without it.
+        while True:
             try:
-                after = await self._connection.run(call)
-            except DuplicateKeyError:  # another call created it in the same moment: now it is there
-                continue
+                after = await self._connection.run(add)
             except _NotAddable as error:
                 raise InvalidDocument(f"{collection}/{id}: {sorted(amounts)} hold no numbers of 64 bits") from error
-        return {name: cast("int", after[name]) for name in amounts}
+            if after is not None:
+                return {name: cast("int", after[name]) for name in amounts}
+            first: dict[str, object] = {"_id": id, _VERSION: _now_version(), **amounts}
+            try:
+                await self._connection.run(lambda db, raw=first: db[collection].insert_one(raw))
+                return dict(amounts)
+            except DuplicateKeyError:  # another call created it meanwhile: add to it
+                continue
 
     async def ping(self) -> None:
         await self._connection.run(lambda db: db.command("ping"))

@@ -14,7 +14,14 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    DuplicateKeyError,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from aex.store.deadline import Gate
 from aex.store.mongo_settings import MongoSettings
@@ -43,6 +50,10 @@ _PLAIN: CodecOptions[Raw] = CodecOptions(type_registry=TypeRegistry([_PlainInt()
 _REREAD_SECONDS = 1.0  # a wrong password is read again at most this often
 
 
+class _LogInRefused(PyMongoError):
+    """The database refused user and password; nothing was sent."""
+
+
 class MongoConnection:
     """One service's connection pool. `run` is the only way to the database."""
 
@@ -54,6 +65,11 @@ class MongoConnection:
         self._replacing = asyncio.Lock()
         self._replaced_at = 0.0
 
+    @property
+    def client(self) -> "AsyncMongoClient[Raw] | None":
+        """The client that new calls use, once there is one."""
+        return self._client
+
     async def run(self, call: Callable[[Database], Awaitable[T]]) -> T:
         """The result of `call`. `DuplicateKeyError` passes; every other trouble is `StoreUnavailable`.
 
@@ -64,16 +80,18 @@ class MongoConnection:
                 client = await self._current()
                 try:
                     return await self._using(client, call)
-                except OperationFailure as error:
-                    if error.code != _AUTHENTICATION_FAILED:
-                        raise
+                except _LogInRefused:
                     return await self._using(await self._after_rotation(client), call)
             except DuplicateKeyError:
                 raise
-            except InvalidOperation as error:
-                raise StoreUnavailable("the connection to the database was closed") from error
             except PyMongoError as error:
-                raise StoreUnavailable(f"the database did not answer: {_short(error)}") from error
+                # The driver turns a cancellation (ours at the deadline, or the request's) into an error of its own.
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError from error
+                if not isinstance(error, InvalidOperation):
+                    raise StoreUnavailable(f"the database did not answer: {_short(error)}") from error
+                raise StoreUnavailable("the connection to the database was closed") from error
 
     async def close(self) -> None:
         """Wait for running calls, then disconnect."""
@@ -82,7 +100,12 @@ class MongoConnection:
 
     async def _using(self, client: "AsyncMongoClient[Raw]", call: Callable[[Database], Awaitable[T]]) -> T:
         async with self._use(client):
-            return await call(client.get_database(self._settings.database, codec_options=_PLAIN))
+            try:
+                return await call(client.get_database(self._settings.database, codec_options=_PLAIN))
+            except (OperationFailure, ServerSelectionTimeoutError) as error:
+                if _log_in_refused(error, client):
+                    raise _LogInRefused("the database refused the log-in") from error
+                raise
 
     @asynccontextmanager
     async def _use(self, client: "AsyncMongoClient[Raw]") -> AsyncGenerator[None]:
@@ -132,6 +155,14 @@ async def connect(settings: MongoSettings) -> "AsyncMongoClient[Raw]":
         # The driver's texts may quote the URI.
         where = "MONGO_URI" if settings.uri else "MONGO_HOST, MONGO_CA_FILE or MONGO_REPLICA_SET"
         raise StoreMisconfigured(f"{where} is refused by the driver: {type(error).__name__}") from None
+
+
+def _log_in_refused(error: PyMongoError, client: "AsyncMongoClient[Raw]") -> bool:
+    """The driver tells it once; afterwards it takes the server for unreachable, and remembers why."""
+    if isinstance(error, OperationFailure):
+        return error.code == _AUTHENTICATION_FAILED
+    causes = [server.error for server in client.topology_description.server_descriptions().values()]
+    return any(isinstance(cause, OperationFailure) and cause.code == _AUTHENTICATION_FAILED for cause in causes)
 
 
 def _short(error: PyMongoError) -> str:

@@ -26,9 +26,13 @@ class Load:
     _stop: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Begin."""
+    async def __aenter__(self) -> "Load":
         self._tasks = [asyncio.create_task(self._work(n)) for n in range(self.workers)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """Let each worker finish what it is at; any error but a refusal comes out here."""
@@ -56,13 +60,16 @@ class Load:
         puts = await store.get_many("follow_ups", [f"{id}-f" for id in self.acknowledged])
         counter = await store.get("counters", "load")
         total = int(str(counter.doc["n"])) if counter else 0
-        lost = 2 * len(self.acknowledged) - len(found) - len(puts)
-        doubled = max(0, total - self.counted - self.uncertain) + max(0, self.counted - total)
+        missing = [f"things/{id}" for id in self.acknowledged if id not in found]
+        missing += [f"follow_ups/{id}-f" for id in self.acknowledged if f"{id}-f" not in puts]
+        lost = len(missing) + max(0, self.counted - total)
+        doubled = max(0, total - self.counted - self.uncertain)
         figures = (
             f"sent {self.sent}, acknowledged {len(self.acknowledged)}, refused {self.refused}, "
             f"slowest answer {self.slowest:.1f} s, lost {lost}, doubled {doubled}"
         )
-        assert (lost, doubled) == (0, 0), figures
+        counts = f"{total} counted by the store, {self.counted} acknowledged, {self.uncertain} uncertain"
+        assert (lost, doubled) == (0, 0), f"{figures}; missing {missing}; {counts}"
         return figures
 
     async def _work(self, worker: int) -> None:

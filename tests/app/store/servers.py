@@ -53,6 +53,12 @@ class MongoServer:
             self.kill()
             raise RuntimeError("the MongoDB-compatible server did not start")
 
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash would."""
         if self._process is not None:
@@ -94,6 +100,12 @@ class FirestoreEmulator:
                     self.kill()
                     raise RuntimeError("the Firestore emulator did not start") from error
                 time.sleep(0.1)
+
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as a crash would: with its data."""
