@@ -181,7 +181,7 @@ class FirestoreClient:
             await self._transport.close()
 
     async def _call(self, attempt: Callable[[], Awaitable[T]], again: tuple[type[Exception], ...]) -> T:
-        async with self._gate.enter():
+        async def tries() -> T:
             try:
                 return await stamina.retry(
                     on=again, attempts=_TRIES, timeout=None, wait_initial=0.05, wait_max=1.0, wait_jitter=0.1
@@ -190,6 +190,8 @@ class FirestoreClient:
                 raise StoreUnavailable(
                     f"Firestore did not answer: {type(error).__name__}: {str(error)[:200]}"
                 ) from error
+
+        return await self._gate.run(tries)
 
 
 def _transport(emulator: str | None) -> FirestoreGrpcAsyncIOTransport:

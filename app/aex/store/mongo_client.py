@@ -75,28 +75,30 @@ class MongoConnection:
 
         After a failed log-in, which happens before anything is sent, the password is read again and `call` repeated.
         """
-        async with self._gate.enter():
-            try:
-                client = await self._current()
-                try:
-                    return await self._using(client, call)
-                except _LogInRefused:
-                    return await self._using(await self._after_rotation(client), call)
-            except DuplicateKeyError:
-                raise
-            except PyMongoError as error:
-                # The driver turns a cancellation (ours at the deadline, or the request's) into an error of its own.
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise asyncio.CancelledError from error
-                if not isinstance(error, InvalidOperation):
-                    raise StoreUnavailable(f"the database did not answer: {_short(error)}") from error
-                raise StoreUnavailable("the connection to the database was closed") from error
+        return await self._gate.run(lambda: self._run(call))
 
     async def close(self) -> None:
         """Wait for running calls, then disconnect."""
         if await self._gate.close() and self._client is not None:
             await self._client.close()
+
+    async def _run(self, call: Callable[[Database], Awaitable[T]]) -> T:
+        try:
+            client = await self._current()
+            try:
+                return await self._using(client, call)
+            except _LogInRefused:
+                return await self._using(await self._after_rotation(client), call)
+        except DuplicateKeyError:
+            raise
+        except PyMongoError as error:
+            # The driver turns a cancellation (ours at the deadline, or the request's) into an error of its own.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
+            if not isinstance(error, InvalidOperation):
+                raise StoreUnavailable(f"the database did not answer: {_short(error)}") from error
+            raise StoreUnavailable("the connection to the database was closed") from error
 
     async def _using(self, client: "AsyncMongoClient[Raw]", call: Callable[[Database], Awaitable[T]]) -> T:
         async with self._use(client):
