@@ -192,6 +192,10 @@ class AwsPlatform(pulumi.ComponentResource):
         )
         variables: dict[str, pulumi.Input[str]] = dict(environment_of(CATALOG, service, common, service_url))
         variables |= self.secrets.variables_of(service)
+        if service.public:
+            # The balancer adds one address to X-Forwarded-For; a limit is shared by the tasks that always run.
+            variables["TRUSTED_PROXY_HOPS"] = "1"
+            variables["GATEWAY_INSTANCES"] = str(max(1, tasks_of(self.ctx, service).minimum))
         if self.users is not None:
             variables |= self.users.variables_of(service)
         elif service.uses_store:

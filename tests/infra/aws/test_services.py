@@ -19,6 +19,7 @@ COMMON_VARIABLES = {
     *("AEX_CALLERS", "AEX_DUTIES", "AEX_SERVICE_AUTH", "AEX_SERVICE_KEYS", "ENVIRONMENT", "HOST", "LOG_LEVEL", "PORT"),
     "SHUTDOWN_GRACE_SECONDS",
 }
+GATEWAY_VARIABLES = {"GATEWAY_INSTANCES", "TRUSTED_PROXY_HOPS"}
 STORE_VARIABLES = {"MONGO_CA_FILE", "MONGO_DB", "MONGO_HOST", "MONGO_REPLICA_SET", "MONGO_USER", "STORE_TYPE"}
 
 
@@ -42,7 +43,12 @@ def test_a_task_is_what_the_guide_says_at_the_callees_real_addresses(service: st
     assert found["PORT"] == str(PORTS[service])
     assert found["AEX_SERVICE_AUTH"] == "token"
     plain = {name for name in found if not name.endswith("_URL")} - {"DUTY_INTERVAL_SECONDS"}
-    assert plain == COMMON_VARIABLES | (STORE_VARIABLES if service != "aex-gateway" else set())
+    assert plain == COMMON_VARIABLES | (STORE_VARIABLES if service != "aex-gateway" else GATEWAY_VARIABLES)
+
+
+def test_the_gateway_knows_the_balancer_in_front_and_how_many_share_its_limits() -> None:
+    found = variables(stacks.stack("production"), "aex-gateway")
+    assert (found["TRUSTED_PROXY_HOPS"], found["GATEWAY_INSTANCES"]) == ("1", "2")
 
 
 @pytest.mark.parametrize("service", list(PORTS))
