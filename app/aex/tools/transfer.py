@@ -1,9 +1,9 @@
 """`python -m aex export` and `import`: all collections of an exchange as JSON lines, from one database into another.
 
 Both stream: memory does not grow with the data. An import goes through the store port, so that indexes, hidden fields
-and checks are those of every other write. A target that holds anything is refused, unless the import is a continuation:
-then a document that is there must be the same, and is left alone. Stop the exchange first: what is written during an
-export may be missing in it.
+and checks are those of every other write. A target that holds more than services make when they first start is refused,
+unless the import is a continuation: then a document that is there must be the same, and is left alone. Stop the
+exchange first: what is written during an export may be missing in it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from aex.core.clock import stamp
-from aex.store import AlreadyExists, Store, StoreError
+from aex.store import AlreadyExists, Store, Stored, StoreError
 from aex.store.declarations import Collection, load
 from aex.store.whole import everything
 from aex.tools.lines import BadExport, Digest, Line, end, head, parse
@@ -21,6 +21,7 @@ from aex.tools.place import Place, Readers, owners
 
 _AT_ONCE = 32
 """Inserts under way at the same time: enough to hide a round trip, and no burden on the database."""
+_OPERATOR = "tenant_operator"
 _AGING = timedelta(hours=1)
 """What ages out within this time is not looked for again: the database may drop it during the import."""
 
@@ -57,7 +58,7 @@ async def import_(place: Place, lines: Iterable[bytes], *, resume: bool = False)
             stores[service] = await place.open(service)
             stack.push_async_callback(stores[service].close)
         if not resume:
-            await _refuse_unless_empty(place)
+            await _make_room(place, stores)
         documents = parse(lines)
         while batch := list(islice(documents, _AT_ONCE)):
             await asyncio.gather(*(_insert(stores, line, resume=resume) for line in batch))
@@ -93,14 +94,31 @@ async def _insert(stores: Mapping[str, Store], line: Line, *, resume: bool) -> N
         ) from error
 
 
-async def _refuse_unless_empty(place: Place) -> None:
+async def _make_room(place: Place, stores: Mapping[str, Store]) -> None:
+    """Removes what services make when they first start. Raises `NotImported` if there is anything else."""
+    seeds: list[tuple[str, str]] = []
     async with Readers(place) as readers:
         for name, collection in sorted(load().items()):
-            if await (await readers.of(collection)).page(name, None, 1):
-                raise NotImported(
-                    f"the target is not empty ({name} holds documents): import into an empty database, or continue an"
-                    " import that was interrupted with --resume"
-                )
+            async for stored in everything(await readers.of(collection), name):
+                if not _made_at_start(name, stored):
+                    raise NotImported(
+                        f"the target is not empty ({name} holds documents): import into an empty database, or"
+                        " continue an import that was interrupted with --resume"
+                    )
+                seeds.append((name, stored.id))
+    for name, id in seeds:
+        await stores[load()[name].owner].delete(name, id)
+
+
+def _made_at_start(collection: str, stored: Stored) -> bool:
+    """Whether a service that has done nothing yet has this: the operator and its key, counters of telemetry."""
+    match collection:
+        case "tenants":
+            return stored.id == _OPERATOR
+        case "api_keys":
+            return stored.doc.get("tenant_id") == _OPERATOR
+        case _:
+            return collection == "telemetry_totals"
 
 
 async def _read_back(place: Place, soon: str) -> Digest:

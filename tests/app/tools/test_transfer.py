@@ -94,6 +94,19 @@ async def test_a_target_that_holds_anything_is_refused(
     assert await written(place) == lines
 
 
+async def test_an_exchange_that_has_only_been_started_counts_as_empty(
+    origin: Place, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    lines = await written(origin)
+    place = empty_place("sqlite", request, tmp_path)
+    async with running(place) as fresh:
+        await fresh.duties()
+    started = [json.loads(line)["collection"] for line in (await written(place))[1:-1]]
+    assert {"tenants", "api_keys"} <= set(started), "the operator is there, or this shows nothing"
+    await import_(place, lines)
+    assert await written(place) == lines
+
+
 async def test_an_import_that_was_cut_continues(origin: Place, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     lines = await written(origin)
     place = empty_place("mongo", request, tmp_path)
