@@ -1,11 +1,13 @@
 """`python -m aex check` on a whole exchange: silent when all is well, exact when something is not, on every backend."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from aex.__main__ import main
 from aex.core.audit import Difference
 from aex.core.clock import utc_now
 from aex.store import Document, Stored
@@ -213,3 +215,11 @@ async def everything_of(place: Place) -> AsyncIterator[Stored]:
         for name, collection in load().items():
             async for stored in everything(await readers.of(collection), name):
                 yield stored
+
+
+def test_the_command(simple: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(fill(simple))
+    assert main(["check", "--data", str(simple.folder)]) == 0
+    assert "every invariant holds" in capsys.readouterr().out
+    assert main(["check", "--data", f"{simple.folder}-not"]) == 2
+    assert "name the folder that holds the services' databases" in capsys.readouterr().err
