@@ -148,6 +148,8 @@ class GcpPlatform(pulumi.ComponentResource):
         variables["AEX_SERVICE_KEYS"] = pulumi.Output.json_dumps(believed, sort_keys=True)
         if door.proxies:
             variables["TRUSTED_PROXY_HOPS"] = str(door.proxies)
+        if service.public:  # a limit is shared by the instances that always run
+            variables["GATEWAY_INSTANCES"] = str(max(1, instances_of(self.ctx, service).minimum))
         if service.uses_store:
             variables |= self._database_variables()
         return variables

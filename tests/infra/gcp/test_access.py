@@ -40,6 +40,8 @@ def test_the_gateways_door(mode: str, ingress: str, unchecked: bool, url: str, p
     assert gateway.inputs["invokerIamDisabled"] is unchecked
     assert run.outputs["gcp"]["gatewayUrl"] == url
     assert environment(gateway)["TRUSTED_PROXY_HOPS"] == proxies
+    least = gateway.inputs["scaling"]["minInstanceCount"]
+    assert environment(gateway)["GATEWAY_INSTANCES"] == str(max(1, least))
     assert bool(run.of(PROXY)) is (mode == "loadbalancer")
     check = run.one("gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig").inputs
     assert check["monitoredResource"]["labels"]["host"] == url.removeprefix("https://")
