@@ -43,7 +43,8 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 async def _check(chosen: argparse.Namespace) -> int:
-    asked = chosen.data is not None or os.environ.get("STORE_TYPE") in {"mongo", "firestore"}
+    database = os.environ.get("STORE_TYPE") in {"mongo", "firestore"} or "MONGO_ADMIN_SECRET_ARN" in os.environ
+    asked = chosen.data is not None or database
     if chosen.url is None and asked:
         from aex.tools.check import check
 
