@@ -9,8 +9,7 @@ from pymongo import monitoring
 from aex.store.port import Store
 from tests.app.store.documentdb import AllowList
 from tests.app.store.harness import FirestoreHarness, Harness, MongoHarness, SqliteHarness
-
-BACKENDS = ("sqlite", "sqlite-memory", "mongo", "firestore")
+from tests.app.store.table import BACKENDS
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,10 @@ async def test_an_unknown_store_type_is_explained() -> None:
 def test_only_the_store_knows_a_driver_and_only_its_own_module_imports_it() -> None:
     driver = re.compile(r"^\s*(?:from|import)\s+(pymongo|bson|google\.cloud|google\.api_core|sqlite3)\b", re.M)
     allowed = {
-        "sqlite3": {"store/sqlite.py", "store/sqlite_file.py", "store/commit.py"},
+        "sqlite3": {"store/sqlite.py", "store/sqlite_file.py", "store/sqlite_reader.py", "store/commit.py"},
+        # Operators' commands, which no service imports: database users, and export of whole collections.
+        "pymongo": {"store/users.py"},
+        "google.cloud": {"store/whole.py"},
     }
     for source in (ROOT / "app/aex").rglob("*.py"):
         name = str(source.relative_to(ROOT / "app/aex"))

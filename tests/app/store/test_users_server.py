@@ -55,6 +55,6 @@ def test_a_second_run_gives_a_new_password_and_the_old_one_is_refused(server: Mo
         client["aex-settlement"].ledger.insert_one({"_id": "a"})
     with (
         log_in(server, "aex-settlement", "SECRET OF AEX-SETTLEMENT") as client,
-        pytest.raises(OperationFailure, match="(?i)authentication failed"),
+        pytest.raises(OperationFailure, match=r"(?i)authentication failed"),
     ):
         client["aex-settlement"].ledger.find_one()
