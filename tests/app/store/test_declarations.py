@@ -1,6 +1,8 @@
 """The declaration of collections is complete, strict, and the same file that the platform reads."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -100,3 +102,25 @@ def test_only_the_store_knows_a_driver_and_only_its_own_module_imports_it() -> N
                 name,
                 found,
             )
+
+
+DRIVERS = ("sqlite3", "pymongo", "google.cloud.firestore_v1")
+ENVIRON = {"MONGO_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=10", "FIRESTORE_PROJECT_ID": "p"}
+START = f"""
+import asyncio, sys
+from aex.store import open_store
+from types import SimpleNamespace
+environ = {ENVIRON | {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"}}
+settings = SimpleNamespace(store_type=sys.argv[1], sqlite_path=":memory:")
+async def main():
+    store = await open_store(settings, "aex-identity", environ=environ)
+    print([d for d in {DRIVERS} + ("boto3",) if d in sys.modules])
+    await store.close()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("store_type", "driver"), list(zip(("sqlite", "mongo", "firestore"), DRIVERS, strict=True)))
+def test_start_up_pays_for_one_driver(store_type: str, driver: str) -> None:
+    done = subprocess.run([sys.executable, "-c", START, store_type], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([driver])
