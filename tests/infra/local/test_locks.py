@@ -32,7 +32,11 @@ def dead() -> int:
     return process.pid
 
 
-@pytest.mark.parametrize("stamp", [f"{NOW}123Z", "2026-11-24T22:55:49Z", "2026-11-24T22:55:49.5+01:00"])
+@pytest.mark.parametrize(
+    "stamp",
+    [f"{NOW}123Z", "2026-11-24T22:55:49Z", "2026-11-24T22:55:49.5+01:00"],
+    ids=["nanoseconds", "seconds", "offset"],  # the first differs from worker to worker, its name must not
+)
 def test_a_lock_whose_holder_has_died_is_removed(tmp_path: Path, dead: int, stamp: str):
     lock = a_lock(tmp_path, pid=dead, timestamp=stamp)
     assert remove_stale(tmp_path) == [lock]
