@@ -1,7 +1,6 @@
 """Schemathesis against every service's own OpenAPI: whatever a client sends, no answer is a 500.
 
-The services call each other for real. The gateway is left out: its routes are its backends', and its proxy has tests of
-its own.
+The services call each other for real. The gateway has its turn in `tests/flow/test_gateway_fuzz.py`, over real sockets.
 """
 
 import asyncio
