@@ -130,6 +130,7 @@ def ending_effects(contract_id: str, doc: Document, verdict: Verdict, ended_at: 
     work = work_effect(contract_id, doc, "COMPLETED" if verdict is Verdict.SUCCESS else "FAILED")
     if verdict is Verdict.EXPIRED:
         return [trust, work]
+    started_at = text(doc, "started_at") or text(doc, "awarded_at")
     settle = Effect(
         SETTLE,
         {
@@ -140,8 +141,9 @@ def ending_effects(contract_id: str, doc: Document, verdict: Verdict, ended_at: 
             "provider_id": doc["provider_id"],
             "provider_tenant_id": doc["provider_tenant_id"],
             "domain": doc["category"],
-            "started_at": text(doc, "started_at") or text(doc, "awarded_at"),
-            "completed_at": ended_at,
+            "started_at": started_at,
+            # Another instance's clock may be ahead of ours; settlement refuses times that are the wrong way round.
+            "completed_at": max(started_at, ended_at),
             "success": verdict is Verdict.SUCCESS,
             "agreed_price": text_from_micro(price),
         },

@@ -25,6 +25,9 @@ FEES: Final = "platform:fees"
 """What the platform has earned. Derived from the ledger, no document: it would be the hottest of all."""
 RESERVED: Final = frozenset({EXTERNAL, FEES})
 
+MAX_DURATION_MS: Final = 366 * 86_400_000
+"""Longest execution that is believed, a leap year; a contract lives an hour (contract 7.2)."""
+
 DEPOSIT: Final = "deposit"
 SETTLEMENT: Final = "settlement"
 UNBILLED: Final = "unbilled"
@@ -222,6 +225,7 @@ __all__ = [
     "DEPOSIT",
     "EXTERNAL",
     "FEES",
+    "MAX_DURATION_MS",
     "RESERVED",
     "SETTLEMENT",
     "SIDES",

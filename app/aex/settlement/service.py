@@ -56,6 +56,10 @@ class Settlement:
         duration = rules.duration_ms(started, completed)
         if duration < 0:
             raise bad_request("completed_at must not be before started_at")
+        if duration > rules.MAX_DURATION_MS:
+            raise bad_request(
+                "started_at must be at most 366 days before completed_at: leave it out if it is not known"
+            )
         metadata = None if body.metadata is None else pack(body.metadata)
         if metadata is not None and len(metadata) > _METADATA_BYTES:
             raise bad_request(f"metadata must be at most {_METADATA_BYTES} bytes of JSON")

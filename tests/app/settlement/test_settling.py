@@ -144,6 +144,20 @@ async def test_defect_11_6_a_settlement_that_makes_no_sense_is_a_400_and_moves_n
         assert report["entries"] == 0
 
 
+@pytest.mark.parametrize(
+    ("started_at", "accepted"),
+    [("2025-11-23T10:00:00Z", True), ("2025-11-23T09:59:59Z", False), ("0002-01-01T00:00:00Z", False)],
+)
+async def test_an_execution_of_more_than_a_year_is_refused_by_the_field_that_is_wrong(
+    started_at: str, accepted: bool
+) -> None:
+    async with bench() as b:
+        answer = await b.settle(started_at=started_at, completed_at="2026-11-24T10:00:00Z")
+        assert answer.status_code == (200 if accepted else 400), answer.text
+        assert accepted or "started_at" in answer.json()["error"]["message"]
+        assert (await b.balanced())["entries"] == int(accepted)
+
+
 async def test_times_that_a_go_client_does_not_know_are_absent() -> None:
     async with bench() as b:
         await b.settle(started_at="0001-01-01T00:00:00Z", completed_at="0001-01-01T00:00:00Z")
