@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +20,19 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 FINE = {"ENVIRONMENT": "local", "AEX_SERVICE_AUTH": "off"}
 
 
+UVICORNS_DEFAULT_SECONDS = 5
+"""How long uvicorn keeps an idle connection that it was told nothing about."""
+
+
 def serve(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end, which must come by itself."""
+    return run("-m", "aex", *words, **environment)
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "aex", *words],
+        [sys.executable, *words],
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
@@ -86,9 +96,46 @@ async def test_it_listens_on_loopback_unless_told_otherwise_and_ends_with_zero_o
         assert await asyncio.to_thread(process.wait, 20) == 0
 
 
+TELL_THE_KEEP_ALIVE = """
+import sys, uvicorn
+
+class Told:
+    started = True
+
+    def __init__(self, config):
+        print("keeps", config.timeout_keep_alive, file=sys.stderr)
+
+    async def serve(self):
+        return None
+
+uvicorn.Server = Told
+from aex.__main__ import main
+sys.exit(main(["serve", "trust-broker"]))
+"""
+"""The real command up to the server that it is about to run, which says what it was given instead of running."""
+
+
 def test_connections_are_kept_longer_than_the_load_balancers_keep_them() -> None:
     # AWS ALB: 60 s unless changed; Google's load balancers: 600 s, fixed. The server must not be the one that closes.
-    assert KEEP_ALIVE_SECONDS > 600
+    done = run("-c", TELL_THE_KEEP_ALIVE, **FINE, SQLITE_PATH=":memory:")
+    told = re.search(r"^keeps (\d+)", done.stderr, re.MULTILINE)
+    assert done.returncode == 0 and told, done.stderr
+    assert int(told[1]) == KEEP_ALIVE_SECONDS > 600
+
+
+async def test_an_idle_connection_outlives_the_servers_own_default() -> None:
+    async with trust_broker() as (_, client):
+        address = client.base_url
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        for pause in (UVICORNS_DEFAULT_SECONDS + 1.5, 0):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: trust\r\n\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            assert head.startswith(b"HTTP/1.1 200")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            assert length is not None
+            await reader.readexactly(int(length[1]))
+            await asyncio.sleep(pause)
+        writer.close()
 
 
 async def test_traces_go_out_by_otlp_with_the_callers_trace_as_their_parent() -> None:
