@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import cast
 
 from infra.ops.client import Client, ExchangeError, Json
@@ -180,16 +181,25 @@ class Trade:
             "result_summary": "3 clauses to renegotiate, none blocking",
             "metrics": {"clauses": 31},
         }
+        before = self._counted()
         with self._provider_client() as provider:
             provider.post(f"{path}/complete", result)
         self.contract = self.consumer.client.get(path)
-        price = float(cast(float, self.award["agreed_price"]))
+        # A JSON number: its shortest text is the price, its binary value is only near it.
+        price = Decimal(str(self.award["agreed_price"]))
         _until("the settlement of the contract", lambda: self._spent() >= price)
+        # Settlement and trust hear of the contract independently of each other, in either order.
+        _until("the outcome in the winner's trust", lambda: self._counted() > before)
         return self.contract
 
-    def _spent(self) -> float:
+    def _spent(self) -> Decimal:
         balance = self.consumer.client.get("/v1/balance", tenant_id=self.consumer.tenant_id)
-        return float(DEPOSIT) - float(str(balance["balance"]))
+        return Decimal(DEPOSIT) - Decimal(str(balance["balance"]))
+
+    def _counted(self) -> int:
+        """How many contracts the winner's trust counts."""
+        trust = self.seller.client.get(f"/v1/providers/{self.award['provider_id']}/trust")
+        return cast(int, trust["total_contracts"])
 
 
 def _until(what: str, done: Callable[[], bool]) -> None:
@@ -200,4 +210,4 @@ def _until(what: str, done: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-__all__ = ["OFFERS", "Offer", "Party", "Trade"]
+__all__ = ["DEPOSIT", "OFFERS", "Offer", "Party", "Trade"]
