@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import cast
 
 import httpx
 import psutil
 import pytest
 
+from infra.ops.client import Client, Json
+from infra.ops.trade import DEPOSIT, Trade
 from tests.engine import workshop
 from tests.engine.workshop import Workshop
 
@@ -44,6 +48,32 @@ def test_the_key_of_the_outputs_opens_the_gateway(real: Workshop):
     assert direct.status_code in {401, 403}
 
 
+def test_two_tenants_trade_through_the_gateway(real: Workshop):
+    outputs = real.outputs()
+    with Client(str(outputs["gatewayUrl"]), key=str(outputs["apiKey"])) as operator:
+        trade = Trade(operator, mark="engine")
+        try:
+            answers = dict(trade.steps())
+            work = trade.consumer.client.get(f"/v1/work/{trade.work['work_id']}")
+        finally:
+            trade.close()
+    price = Decimal(str(answers["award"]["agreed_price"]))
+    winner = answers["award"]["provider_id"]
+    after = answers["after"]
+    providers = {one["provider_id"]: one for one in cast("list[Json]", after["providers"])}
+    assert answers["completed"]["status"] == "COMPLETED"
+    assert (work["status"], work["bids_received"], work["contract_id"]) == (
+        "COMPLETED",
+        len(providers),
+        answers["award"]["contract_id"],
+    )
+    assert Decimal(str(after["consumer"])) == Decimal(DEPOSIT) - price
+    for provider_id, one in providers.items():
+        won = provider_id == winner
+        assert Decimal(str(one["balance"])) == (price * Decimal("0.85") if won else 0)
+        assert (one["total_contracts"], one["successful_contracts"]) == ((1, 1) if won else (0, 0))
+
+
 def test_the_key_stays_out_of_the_logs(real: Workshop):
     key = str(real.outputs()["apiKey"])
     logs = [file.read_text() for file in (real.folder / "logs").iterdir()]
@@ -51,11 +81,16 @@ def test_the_key_stays_out_of_the_logs(real: Workshop):
     assert not any(key in log for log in logs)
 
 
-def test_one_services_code_is_one_change_and_its_data_outlives_everything(real: Workshop):
+def test_one_services_code_restarts_that_one_and_its_data_outlives_everything(real: Workshop):
     assert real.preview() == {}
+    before = real.pids()
     code = real.root / "app" / "aex" / "settlement" / "app.py"
     code.write_text(code.read_text() + "\n# touched\n")
     assert real.preview() == {"update": 1}
+    real.up()
+    after = real.pids()
+    assert {service for service in after if after[service] != before[service]} == {"aex-settlement"}
+    assert httpx.get(f"http://127.0.0.1:{real.ports['aex-settlement']}/ready").json()["status"] == "ready"
     real.destroy()
     assert real.listening() == [] and real.processes() == []
     database = sqlite3.connect(real.folder / "data" / "aex-identity.sqlite3")
