@@ -4,7 +4,7 @@ Owns when a ranking is final and which one is kept. Does not own the formula (`s
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aex.bid_evaluator.models import EvaluateRequest, Evaluation, Work
 from aex.bid_evaluator.scoring import Terms, rank
@@ -14,6 +14,7 @@ from aex.core.errors import ApiError, bad_request, not_found, unavailable
 from aex.core.fields import flag, text
 from aex.core.ids import is_id, new_id
 from aex.core.logging import get_logger
+from aex.core.paging import Position
 from aex.store.port import AlreadyExists, Document, Page, Store, Stored, VersionConflict
 
 log = get_logger(__name__)
@@ -35,6 +36,8 @@ class EvaluationService:
     store: Store
     clock: Clock
     sources: Sources
+    position: Position = field(default_factory=Position)
+    """Where the next round of `evaluate_closed` goes on, so that work which has to wait holds up nothing behind it."""
 
     async def evaluate(self, request: EvaluateRequest) -> Document:
         """Ranks now. The work's own budget and constraints count; the request's only for a work that nobody knows."""
@@ -94,7 +97,7 @@ class EvaluationService:
     async def evaluate_closed(self) -> int:
         """Ranks all work whose window is over; returns how many. One that fails does not keep the others waiting."""
         done = failed = 0
-        cursor = ""
+        cursor = self.position.take()
         for _ in range(_CLOSED_PAGES):
             works, cursor = await self.sources.closed(_CLOSED_A_PAGE, cursor)
             for start in range(0, len(works), _AT_ONCE):
@@ -110,6 +113,7 @@ class EvaluationService:
                         done += result
             if not cursor:
                 break
+        self.position.cursor = cursor
         if failed and not done:
             raise unavailable(f"{failed} works could not be evaluated; they will be tried again")
         return done

@@ -1,6 +1,6 @@
 """Awards the works whose consumers asked for it, once their bids are ranked. Pulled from the evaluator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aex.contract_engine.award import CONTRACTS, Awards
 from aex.contract_engine.models import AwardBody
@@ -8,6 +8,7 @@ from aex.contract_engine.rules import Status, contract_id_of
 from aex.core.errors import ApiError, unavailable
 from aex.core.fields import objects, text
 from aex.core.logging import get_logger
+from aex.core.paging import Position
 from aex.core.peers import Peer, path
 from aex.store import Store, Stored
 
@@ -23,16 +24,21 @@ class AutoAward:
     store: Store
     awards: Awards
     evaluator: Peer
+    position: Position = field(default_factory=Position)
+    """Where the next round goes on, so that works which refuse hold up nothing behind them."""
 
     async def run(self) -> int:
         """One round; returns how many works were dealt with."""
-        reply = await self.evaluator.call(
-            "GET", "/internal/v1/evaluations/auto-award", params={"limit": str(_IN_A_ROUND)}
-        )
+        params = {"limit": str(_IN_A_ROUND)}
+        if cursor := self.position.take():
+            params["cursor"] = cursor
+        reply = await self.evaluator.call("GET", "/internal/v1/evaluations/auto-award", params=params)
         if not reply.ok:
             raise unavailable(f"the evaluator answered {reply.status}", code="peer_unavailable")
+        answer = reply.object()
+        self.position.cursor = text(answer, "next_cursor")
         done = 0
-        for work in objects(reply.object(), "work"):
+        for work in objects(answer, "work"):
             try:
                 done += await self._one(text(work, "work_id"))
             except ApiError as error:

@@ -91,7 +91,8 @@ class Awards:
             return await self._confirm(stored)
         if reply.status >= 500 or reply.status in _FOR_NOW:
             raise unavailable("the work cannot be claimed now; try again", code="peer_unavailable")
-        await self.store.delete(CONTRACTS, stored.id, version=stored.version)
+        if (other := await self._withdraw(stored)) is not None:
+            return other
         if reply.status == 404:
             raise not_found("work not found")
         raise conflict("the work cannot be awarded any more", "work_not_awardable")
@@ -106,6 +107,19 @@ class Awards:
         except ApiError as refusal:
             if refusal.status not in {404, 409}:
                 raise
+
+    async def _withdraw(self, stored: Stored) -> Stored | None:
+        """Makes a reservation vanish that the work has refused; the contract, if it has become one all the same."""
+        while not await self.store.delete(CONTRACTS, stored.id, version=stored.version):
+            fresh = await self.store.get(CONTRACTS, stored.id)
+            if fresh is None:
+                return None
+            if text(fresh.doc, "status") != Status.RESERVED.value:
+                return fresh
+            if any(fresh.doc[name] != stored.doc[name] for name in ("bid_id", "reserved_at")):
+                raise self._in_progress()  # somebody else's, who will hear the work's answer
+            stored = fresh  # the outbox has noted a try: it is still the one that was refused
+        return None
 
     async def _confirm(self, stored: Stored) -> Stored:
         while True:

@@ -1,5 +1,6 @@
 """Paging parameters, as every list takes them (contract: `limit` and an opaque `cursor`)."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query
@@ -32,4 +33,18 @@ Cursor = Annotated[
 ]
 """Query parameter `cursor`; an empty one is none."""
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Cursor", "Limit", "limit_from"]
+
+@dataclass(slots=True)
+class Position:
+    """Where the next round of a duty goes on in a list that is longer than a round; kept by this process only."""
+
+    cursor: str = ""
+    """Empty: at the front."""
+
+    def take(self) -> str:
+        """The cursor to go on from. A round that does not get to set the next one is followed by one from the front."""
+        cursor, self.cursor = self.cursor, ""
+        return cursor
+
+
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Cursor", "Limit", "Position", "limit_from"]

@@ -97,6 +97,26 @@ async def test_closed_work_waits_a_while_for_the_broker_and_then_not(exchange: E
     assert len(order((await exchange.latest(picky)).json())) == 1
 
 
+async def test_work_that_has_to_wait_does_not_hold_up_what_is_behind_it(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aex.bid_evaluator.service._CLOSED_A_PAGE", 1)
+    monkeypatch.setattr("aex.bid_evaluator.service._CLOSED_PAGES", 2)
+    _, key = await exchange.provider("proven", successes=5)
+    tier = {"min_trust_tier": "VERIFIED"}
+    picky = [await exchange.work(bid_window_ms=5000 + n, constraints=tier) for n in range(3)]
+    plain = await exchange.work(bid_window_ms=6000)
+    for work_id in (*picky, plain):
+        await exchange.bid(key, work_id)
+    exchange.clock.advance(6 + DEGRADED_WAIT_SECONDS)
+    exchange.trust.fail = unavailable("away")
+    assert [await run_duties(exchange.app) for _ in range(2)] == [{"evaluate": 0}, {"evaluate": 1}]
+    assert await exchange.waiting() == picky
+    exchange.trust.fail = None
+    assert [await run_duties(exchange.app) for _ in range(2)] == [{"evaluate": 2}, {"evaluate": 1}], "round and round"
+    assert await exchange.waiting() == []
+
+
 async def test_one_work_that_fails_does_not_hold_up_the_others(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ class FakePeer:
         repeatable: bool | None = None,
         deadline: float = DEADLINE_SECONDS,
     ) -> Reply:
-        body = jsonlib.loads(jsonlib.dumps(json)) if isinstance(json, dict) else {}
+        body: Body = jsonlib.loads(jsonlib.dumps(json)) if isinstance(json, dict) else {**(params or {})}
         self.calls.append((method, path, body))
         await asyncio.sleep(0)
         if self.slow:

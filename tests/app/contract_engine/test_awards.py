@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from aex.core.ids import derived_id
+from aex.store.port import JsonValue
 from tests.app.contract_engine.engines import engine
 from tests.app.contract_engine.peers import Market, refused
 from tests.app.support import error_code
@@ -224,6 +225,83 @@ async def test_work_that_asks_for_it_is_awarded_by_itself_once_it_is_evaluated()
         async with e.as_tenant("tenant_p") as provider:
             contract = (await provider.get(f"/v1/contracts/{derived_id('contract_', 'work_1')}")).json()
         assert (await e.report(contract, "complete", success=True)).status_code == 200
+
+
+async def test_works_that_refuse_do_not_hold_up_the_others() -> None:
+    async with engine() as e:
+        market, answers = e.market, e.market.evaluator.handle
+
+        def paged(method: str, path: str, body: dict[str, JsonValue]) -> tuple[int, object]:
+            if not path.endswith("/auto-award"):
+                return answers(method, path, body)
+            left = [work for work in market.to_award if work > str(body.get("cursor", ""))]
+            page = left[: int(str(body["limit"]))]
+            more = {"next_cursor": page[-1]} if len(page) < len(left) else {}
+            return 200, {"work": [{"work_id": work} for work in page], **more}
+
+        market.evaluator.handle = paged
+        market.to_award = [f"work_{n:02}" for n in range(60)]
+        for work in market.to_award:
+            market.publish(work, status="EVALUATING", auto_award=True)
+            market.bid(f"bid_{work}", work)
+            market.rank(f"bid_{work}", work_id=work)
+        works = market.work_publisher.handle
+
+        def stubborn(method: str, path: str, body: dict[str, JsonValue]) -> tuple[int, object]:
+            return refused(503, "busy") if path.split("/")[3] < "work_55" else works(method, path, body)
+
+        market.work_publisher.handle = stubborn
+        assert [(await e.duties())["auto-award"] for _ in range(2)] == [0, 5]
+        assert [market.works[f"work_{n}"]["status"] for n in range(54, 60)] == ["EVALUATING"] + ["AWARDED"] * 5
+        market.work_publisher.handle = works
+        assert [(await e.duties())["auto-award"] for _ in range(2)] == [50, 5], "and begins again at the front"
+
+
+async def test_a_reservation_that_another_has_finished_meanwhile_is_answered_as_it_is() -> None:
+    async with engine() as e:
+        e.market.publish()
+        e.market.bid()
+        works, contract_id = e.market.work_publisher.handle, derived_id("contract_", "work_1")
+        store, delete = e.store, e.store.delete
+
+        async def overtaken(collection: str, id: str, *, version: int | None = None) -> bool:
+            e.market.work_publisher.handle = works
+            e.clock.advance(5)
+            assert (await e.duties())["outbox"] == 1
+            return await delete(collection, id, version=version)
+
+        e.market.work_publisher.handle = lambda method, path, body: (
+            works(method, path, body) if method == "GET" else refused(409, "work_not_awardable")
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "delete", overtaken)
+            answer = await e.award()
+        assert answer.status_code == 200 and answer.json()["contract_id"] == contract_id
+        assert (await e.client.get(f"/v1/contracts/{contract_id}")).json()["status"] == "AWARDED"
+
+
+async def test_a_refused_reservation_vanishes_although_the_outbox_has_noted_a_try_meanwhile() -> None:
+    async with engine() as e:
+        e.market.publish()
+        e.market.bid()
+        works, contract_id = e.market.work_publisher.handle, derived_id("contract_", "work_1")
+        store, delete = e.store, e.store.delete
+
+        async def noted(collection: str, id: str, *, version: int | None = None) -> bool:
+            patch.setattr(store, "delete", delete)
+            found = await store.get(collection, id)
+            assert found is not None
+            await store.replace(found, {**found.doc, "outbox_tries": 1}, collection=collection)
+            return await delete(collection, id, version=version)
+
+        e.market.work_publisher.handle = lambda method, path, body: (
+            works(method, path, body) if method == "GET" else refused(409, "work_not_awardable")
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "delete", noted)
+            answer = await e.award()
+        assert answer.status_code == 409 and error_code(answer) == "work_not_awardable"
+        assert await store.get("contracts", contract_id) is None
 
 
 async def test_work_is_awarded_by_itself_when_the_peers_are_back() -> None:
