@@ -30,6 +30,12 @@ class Rule:
     kind: str
     limit: int
     pattern: str
+    hyphen: int = 1
+    """How many characters a hyphen counts as."""
+
+    def length(self, name: str) -> int:
+        """The length of a name as the cloud counts it."""
+        return _length(name, self.hyphen)
 
 
 _LETTERS = r"[a-z][a-z0-9-]*[a-z0-9]"
@@ -48,7 +54,7 @@ class Kind(Enum):
     GOOGLE_SECRET = Rule("Secret Manager secret", 255, r"[A-Za-z0-9_-]+")
     FIRESTORE_DATABASE = Rule("Firestore database", 63, _LETTERS)
     GOOGLE_NETWORK = Rule("Google network resource", 63, _LETTERS)
-    VPC_CONNECTOR = Rule("VPC connector", 25, _LETTERS)
+    VPC_CONNECTOR = Rule("VPC connector", 20, _LETTERS, hyphen=2)  # "less than 21 characters", hyphens twice
     WORKLOAD_POOL = Rule("workload-identity pool or provider", 32, _LETTERS)
     SCHEDULER_JOB = Rule("Cloud Scheduler job", 500, _LETTERS)
     GOOGLE_KEY = Rule("Cloud KMS key", 63, r"[A-Za-z0-9_-]+")
@@ -81,22 +87,38 @@ def physical_name(base: str, stack: str, kind: Kind) -> str:
     Raises NameRefusedError when the base alone breaks the rule of the kind, which no stack name can repair.
     """
     rule = kind.value
-    if len(base) > rule.limit or not re.fullmatch(rule.pattern, base):
+    if rule.length(base) > rule.limit or not re.fullmatch(rule.pattern, base):
         raise NameRefusedError(
             f"{base!r} cannot name a {rule.kind}: at most {rule.limit} characters that match {rule.pattern}; "
             "choose another base name"
         )
     if stack == PRODUCTION_STACK:
         return base
-    return shortened(f"{base}-{_plain(stack)}", rule.limit, unique_by=f"{base}\0{stack}", force=_plain(stack) != stack)
+    return shortened(
+        f"{base}-{_plain(stack)}",
+        rule.limit,
+        unique_by=f"{base}\0{stack}",
+        force=_plain(stack) != stack,
+        hyphen=rule.hyphen,
+    )
 
 
-def shortened(text: str, limit: int, *, unique_by: str, force: bool = False) -> str:
-    """`text` if it fits into `limit`, else its beginning and a hash of `unique_by`; with `force` always the latter."""
-    if len(text) <= limit and not force:
+def shortened(text: str, limit: int, *, unique_by: str, force: bool = False, hyphen: int = 1) -> str:
+    """`text` if it fits into `limit`, else its beginning and a hash of `unique_by`; with `force` always the latter.
+
+    A hyphen counts as `hyphen` characters.
+    """
+    if _length(text, hyphen) <= limit and not force:
         return text
     digest = hashlib.sha256(unique_by.encode()).hexdigest()[:_HASH_LENGTH]
-    return f"{text[: limit - _HASH_LENGTH - 1].rstrip('-._/')}-{digest}"
+    beginning = text[: limit - _HASH_LENGTH - hyphen]
+    while _length(beginning, hyphen) > limit - _HASH_LENGTH - hyphen:
+        beginning = beginning[:-1]
+    return f"{beginning.rstrip('-._/')}-{digest}"
+
+
+def _length(name: str, hyphen: int) -> int:
+    return len(name) + (hyphen - 1) * name.count("-")
 
 
 def _plain(stack: str) -> str:

@@ -25,9 +25,6 @@ _GOOGLE_PRIVATE_ADDRESSES: Final = ("199.36.153.8", "199.36.153.9", "199.36.153.
 _LAST_PRIORITY: Final = 65534
 """Just before the rules that Google's networks imply, which let everything out."""
 
-_SUBNET_DELETE_TIMEOUT: Final = "150m"
-"""Google keeps the addresses of direct egress for one to two hours after the last service is gone."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
@@ -88,10 +85,9 @@ class Network(pulumi.ComponentResource):
             log_config=gcp.compute.SubnetworkLogConfigArgs(
                 aggregation_interval="INTERVAL_10_MIN", flow_sampling=0.5, metadata="INCLUDE_ALL_METADATA"
             ),
-            opts=pulumi.ResourceOptions.merge(
-                ctx.child(self),
-                pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete=_SUBNET_DELETE_TIMEOUT)),
-            ),
+            # Direct egress keeps addresses of it for up to two hours after the last service: until then Google
+            # refuses to delete it, at once, which no time-out would change.
+            opts=ctx.child(self),
         )
 
     def _outlet(self) -> Outlet:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.components.catalog import CATALOG
-from infra.components.naming import Kind, NameRefusedError, physical_name
+from infra.components.naming import Kind, NameRefusedError, physical_name, shortened
 
 LONG = "dev-" + "a" * 35
 LONG_STACKS = (LONG + "1", LONG + "2")
@@ -42,13 +42,28 @@ def test_other_stacks_append_their_name() -> None:
     assert physical_name("aex", "pr-12", Kind.ARTIFACT_REPOSITORY) == "aex-pr-12"
 
 
+@pytest.mark.parametrize("stack", ["production", "staging", "pr-12", "a", "b-c-d-e-f-g", *LONG_STACKS])
+def test_a_connectors_name_counts_every_hyphen_twice(stack: str) -> None:
+    name = physical_name("aex-connector", stack, Kind.VPC_CONNECTOR)
+    assert len(name) + name.count("-") < 21, "Google's own words: less than 21 characters, a hyphen counts as two"
+    assert re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name)
+    assert name == "aex-connector" or name.startswith("aex-con")
+
+
+@pytest.mark.parametrize("limit", range(12, 30))
+@pytest.mark.parametrize("hyphen", [1, 2])
+def test_a_shortened_name_is_as_long_as_it_may_be_counted(limit: int, hyphen: int) -> None:
+    name = shortened("aex-a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p", limit, unique_by="x", hyphen=hyphen)
+    assert limit - 2 * hyphen <= len(name) + (hyphen - 1) * name.count("-") <= limit
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_two_long_stack_names_with_a_common_beginning_share_nothing(kind: Kind) -> None:
     assert all(len(stack) == 40 for stack in LONG_STACKS)
     names = [physical_name(base, stack, kind) for base in bases(kind) for stack in LONG_STACKS]
     assert len(set(names)) == len(names)
     for name in names:
-        assert len(name) <= kind.value.limit
+        assert kind.value.length(name) <= kind.value.limit
         assert re.fullmatch(kind.value.pattern, name)
 
 
@@ -56,7 +71,7 @@ def test_two_long_stack_names_with_a_common_beginning_share_nothing(kind: Kind) 
 def test_every_stack_name_gives_valid_names(stack: str, kind: Kind) -> None:
     for base in bases(kind):
         name = physical_name(base, stack, kind)
-        assert len(name) <= kind.value.limit
+        assert kind.value.length(name) <= kind.value.limit
         assert re.fullmatch(kind.value.pattern, name)
 
 

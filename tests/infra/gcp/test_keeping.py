@@ -139,10 +139,12 @@ def test_two_stacks_with_long_names_share_nothing() -> None:
     limits = {
         "gcp:cloudrunv2/service:Service": 49,
         "gcp:serviceaccount/account:Account": 30,
-        "gcp:vpcaccess/connector:Connector": 25,
+        "gcp:vpcaccess/connector:Connector": 20,
     }
     for token, name in first:
-        assert len(name) <= limits.get(token, 63 if "cloudscheduler" not in token else 500), (token, name)
+        # Google counts each hyphen of a connector's name as two characters, and wants less than 21.
+        length = len(name) + (name.count("-") if "vpcaccess" in token else 0)
+        assert length <= limits.get(token, 63 if "cloudscheduler" not in token else 500), (token, name)
 
 
 PATTERNS = {

@@ -1,6 +1,7 @@
 """The network: calls between services stay inside, nothing else is open."""
 
 import ipaddress
+import re
 
 import pytest
 
@@ -44,14 +45,18 @@ def test_services_reach_the_network_directly_with_private_ranges_only() -> None:
         assert "connector" not in access
 
 
-def test_the_subnet_is_private_logged_and_large_enough_and_may_take_long_to_go() -> None:
+def test_the_subnet_is_private_logged_and_large_enough() -> None:
     subnet = stack("production").one(SUBNET)
     assert subnet.inputs["privateIpGoogleAccess"] is True
     assert ipaddress.ip_network(subnet.inputs["ipCidrRange"]).prefixlen <= 26
     assert subnet.inputs["logConfig"]["flowSampling"] > 0
-    # The trap: Google keeps addresses of direct egress for up to two hours after the services are gone.
-    assert subnet.options.customTimeouts.delete == "150m"
     assert stack("production").one("gcp:compute/network:Network").inputs["autoCreateSubnetworks"] is False
+
+
+def test_an_ephemeral_stack_has_no_subnet_that_could_outlast_its_services() -> None:
+    # The trap: Google keeps addresses of direct egress for up to two hours after the services are gone.
+    run = stack("pr-12")
+    assert not run.of(SUBNET) and not run.of("gcp:compute/network:Network")
 
 
 def test_services_go_before_the_network() -> None:
@@ -63,7 +68,8 @@ def test_services_go_before_the_network() -> None:
 def test_a_connector_is_the_alternative() -> None:
     run = run_of(settings_of("staging", {"network": {"egress": "connector"}}))
     connector = run.one("gcp:vpcaccess/connector:Connector").inputs
-    assert connector["name"] == "aex-connector-staging"
+    # Less than 21 characters, of which each hyphen counts as two: `aex-connector-staging` would be 23.
+    assert re.fullmatch(r"aex-conne-[0-9a-f]{8}", connector["name"])
     assert ipaddress.ip_network(connector["ipCidrRange"]).prefixlen == 28
     assert (connector["minInstances"], connector["maxInstances"]) == (2, 3)
     for service in run.of(SERVICE):
