@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from aex.core.keys import Pepper
 from aex.core.runtime import Definition, Runtime
-from aex.core.settings import Settings
+from aex.core.settings import ServiceAuth, Settings
 from aex.provider_registry.capabilities import Capabilities
 from aex.provider_registry.cards import Cards
 from aex.provider_registry.index import Index
@@ -36,6 +36,7 @@ def build(rt: Runtime[RegistrySettings]) -> APIRouter:
             cards=Cards(rt.store, skills, providers, scores, rt.clock, relaxed=relaxed),
             capabilities=Capabilities(rt.store, skills, rt.clock),
             scores=scores,
+            keys_in_query=rt.settings.service_auth is ServiceAuth.OFF,
         )
     )
 

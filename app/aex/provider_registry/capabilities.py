@@ -56,7 +56,7 @@ class Capabilities:
             stale_ok=True,
         )
         names = [text(stored.doc, "capability") for stored in read.items]
-        names = [name for name in names if domain is None or _within(name, domain)]
+        names = [name for name in names if domain is None or within(name, domain)]
         counts = await asyncio.gather(*(self._index.count(capability_key(name)) for name in names))
         page = CapabilityPage(
             [Capability(name, count) for name, count in zip(names, counts, strict=True) if count], read.cursor
@@ -67,8 +67,9 @@ class Capabilities:
         return page
 
 
-def _within(name: str, domain: str) -> bool:
+def within(name: str, domain: str) -> bool:
+    """Whether a capability belongs to `domain`: it is the domain, or begins with it and a separator."""
     return name == domain or (name.startswith(domain) and name[len(domain)] in _SEPARATORS)
 
 
-__all__ = ["Capabilities", "Capability", "CapabilityPage"]
+__all__ = ["Capabilities", "Capability", "CapabilityPage", "within"]

@@ -16,6 +16,7 @@ from aex.core.fields import flag, text, texts
 from aex.core.ids import new_id
 from aex.core.urls import check_url
 from aex.core.wire import pack, unpack
+from aex.provider_registry.capabilities import within
 from aex.provider_registry.index import Hit, Index, batches
 from aex.provider_registry.models import MAX_CARD_BYTES, MAX_SKILL_KEYS, AgentCard
 from aex.provider_registry.providers import PROVIDERS, Providers, capability_key, owner_of
@@ -38,6 +39,15 @@ class Found:
     card: Stored | None
     trust: Trust
     matched: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom a search is for: any of `tags`; of `domain`, if it is not empty; trusted at least so much."""
+
+    tags: Sequence[str]
+    min_trust: float = 0.0
+    domain: str = ""
 
 
 def skill_key(tag: str) -> str:
@@ -75,14 +85,12 @@ class Cards:
         stored = await self._store.get(AGENT_CARDS, provider_id)
         return stored.doc if stored else None
 
-    async def search(
-        self, tags: Sequence[str], min_trust: float, limit: int, after: str
-    ) -> tuple[list[Found], str | None]:
-        """Active providers beyond `after` with any of `tags` among skill tags, skill ids and capabilities, by id."""
+    async def search(self, wanted: Wanted, limit: int, after: str) -> tuple[list[Found], str | None]:
+        """Active providers beyond `after` with any of the tags among skill tags, skill ids and capabilities, by id."""
         found: list[Found] = []
-        keys = [key for tag in tags for key in (skill_key(tag), capability_key(tag))]
+        keys = [key for tag in wanted.tags for key in (skill_key(tag), capability_key(tag))]
         async for group in batches(self._index.hits(keys, after=after), min(limit + 1, 200)):
-            for agent in await self._resolve(group, tags, min_trust):
+            for agent in await self._resolve(group, wanted):
                 if len(found) == limit:
                     return found, found[-1].provider.id
                 found.append(agent)
@@ -93,13 +101,13 @@ class Cards:
         found: list[Found] = []
         hits = self._index.hits([capability_key(capability)], after=after)
         async for group in batches(hits, min(limit + 1, 200)):
-            for agent in await self._resolve(group, [capability], 0.0):
+            for agent in await self._resolve(group, Wanted([capability])):
                 if len(found) == limit:
                     return found, found[-1].provider.id
                 found.append(agent)
         return found, None
 
-    async def _resolve(self, group: Sequence[Hit], tags: Sequence[str], min_trust: float) -> list[Found]:
+    async def _resolve(self, group: Sequence[Hit], wanted: Wanted) -> list[Found]:
         """Which of `group` really match: the index only narrows down, the documents decide."""
         ids = [hit.provider_id for hit in group]
         providers = await self._store.get_many(PROVIDERS, ids)
@@ -113,9 +121,11 @@ class Cards:
             refs |= {text(card.doc, "ref")} if card else set[str]()
             keys = {text(entry, "key") for entry in hit.entries if text(entry, "ref") in refs}
             unlisted += [entry for entry in hit.entries if text(entry, "ref") not in refs]
-            matched = [tag for tag in tags if skill_key(tag) in keys or capability_key(tag) in keys]
+            matched = [tag for tag in wanted.tags if skill_key(tag) in keys or capability_key(tag) in keys]
             trust = scores[hit.provider_id]
-            if matched and provider and provider.doc["status"] == "ACTIVE" and trust.score >= min_trust:
+            if not matched or provider is None or provider.doc["status"] != "ACTIVE":
+                continue
+            if trust.score >= wanted.min_trust and _of_domain(provider, wanted.domain):
                 found.append(Found(provider, card, trust, matched))
         await self._index.drop_abandoned(unlisted)
         return found
@@ -161,6 +171,10 @@ class Cards:
         }
 
 
+def _of_domain(provider: Stored, domain: str) -> bool:
+    return not domain or any(within(name, domain) for name in texts(provider.doc, "capabilities"))
+
+
 def a2a_endpoint(url: str) -> str:
     """Where the agent of a card listens: the card's URL with the path `/a2a`, its query kept (contract 4.2)."""
     parts = urlsplit(url)
@@ -179,4 +193,14 @@ def takes_ap2(card: Stored | None) -> bool:
     return card is not None and flag(card.doc, "ap2_enabled")
 
 
-__all__ = ["AGENT_CARDS", "AP2_EXTENSION", "MAX_TAGS", "Cards", "Found", "a2a_endpoint", "card_fields", "takes_ap2"]
+__all__ = [
+    "AGENT_CARDS",
+    "AP2_EXTENSION",
+    "MAX_TAGS",
+    "Cards",
+    "Found",
+    "Wanted",
+    "a2a_endpoint",
+    "card_fields",
+    "takes_ap2",
+]

@@ -13,7 +13,7 @@ from aex.core.paging import Cursor, Limit, limit_from
 from aex.core.wire import Json
 from aex.provider_registry import answers
 from aex.provider_registry.capabilities import Capabilities
-from aex.provider_registry.cards import MAX_TAGS, Cards, card_fields
+from aex.provider_registry.cards import MAX_TAGS, Cards, Wanted, card_fields
 from aex.provider_registry.models import AgentCard, KeyQuestion, Registration, SubscriptionRequest
 from aex.provider_registry.providers import Providers, owner_of
 from aex.provider_registry.scores import Scores
@@ -32,6 +32,8 @@ class Registry:
     cards: Cards
     capabilities: Capabilities
     scores: Scores
+    keys_in_query: bool
+    """Whether the upstream form of key validation is served, which puts a key into the query string."""
 
 
 def routes(registry: Registry) -> APIRouter:
@@ -72,13 +74,21 @@ def _add_providers(router: APIRouter, registry: Registry) -> None:
 
     @router.get("/v1/providers/search", tags=["providers"])
     async def search(
-        skill_tags: QueryText = None, min_trust: QueryText = None, limit: Limit = None, cursor: Cursor = None
+        skill_tags: QueryText = None,
+        min_trust: QueryText = None,
+        domain: QueryText = None,
+        limit: Limit = None,
+        cursor: Cursor = None,
     ) -> Response:
-        """Agents with any of the comma-separated `skill_tags`, by provider id."""
+        """Agents with any of the comma-separated `skill_tags`, by provider id; none without tags.
+
+        With `domain` only those that declare it or a capability below it, as in `/v1/capabilities/{domain}`.
+        """
         tags = list(dict.fromkeys(filter(None, (tag.strip() for tag in (skill_tags or "").split(",")))))
         if len(tags) > MAX_TAGS:
             raise bad_request(f"skill_tags: at most {MAX_TAGS} tags can be searched at once")
-        found, after = await registry.cards.search(tags, _share(min_trust), limit_from(limit), _after(cursor))
+        wanted = Wanted(tags, _share(min_trust), domain or "")
+        found, after = await registry.cards.search(wanted, limit_from(limit), _after(cursor))
         return Json(answers.page("providers", [answers.found_agent(agent) for agent in found], after))
 
     @router.get("/v1/providers/{provider_id}", tags=["providers"])
@@ -210,9 +220,12 @@ def _add_internal(router: APIRouter, registry: Registry) -> None:
         """Whose key this is, and whether it may be used now."""
         return Json(await _verdict(registry.providers, body.api_key))
 
+    if not registry.keys_in_query:
+        return  # a query string ends up in traces and access logs; the platform's own services POST
+
     @router.get("/internal/v1/providers/validate-key", tags=["internal"], deprecated=True)
     async def validate_key_in_query(api_key: QueryText = None) -> Response:
-        """As upstream has it; prefer POST, which keeps the key out of access logs."""
+        """As upstream has it, where service auth is off; prefer POST, which keeps the key out of access logs."""
         if not api_key:
             raise bad_request("api_key is required")
         return Json(await _verdict(registry.providers, api_key))

@@ -1,7 +1,8 @@
 """Outside a developer's environment, only public https addresses are registered, wherever a client gives one."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from aex.provider_registry.app import DEFINITION
 from tests.app.provider_registry.conftest import FakeBroker
 from tests.app.support import client_of, error_code, running
 
-SEED, GATEWAY_SEED = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+SEED, CALLER_SEED = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
 REFUSED = [
     "http://agent.example.com",
@@ -32,9 +33,9 @@ REFUSED = [
 ]
 
 
-@pytest.fixture
-async def production() -> AsyncIterator[httpx.AsyncClient]:
-    """A client that is the gateway, speaking for a tenant, in production."""
+@asynccontextmanager
+async def in_production(caller: str, **headers: str) -> AsyncGenerator[httpx.AsyncClient, None]:
+    """A client that is the service `caller`, in production."""
     broker = FakeBroker()
     async with running(
         DEFINITION,
@@ -42,11 +43,18 @@ async def production() -> AsyncIterator[httpx.AsyncClient]:
         ENVIRONMENT="production",
         AEX_SERVICE_AUTH="token",
         AEX_SERVICE_SEED=SEED,
-        AEX_SERVICE_KEYS={"aex-gateway": public_key(GATEWAY_SEED)},
-        AEX_CALLERS="aex-gateway",
+        AEX_SERVICE_KEYS={caller: public_key(CALLER_SEED)},
+        AEX_CALLERS=caller,
     ) as app:
-        client = client_of(app, x_tenant_id="t")
-        client.headers.update(await TokenProof("aex-gateway", GATEWAY_SEED).headers("aex-provider-registry", ""))
+        client = client_of(app, **headers)
+        client.headers.update(await TokenProof(caller, CALLER_SEED).headers("aex-provider-registry", ""))
+        yield client
+
+
+@pytest.fixture
+async def production() -> AsyncIterator[httpx.AsyncClient]:
+    """A client that is the gateway, speaking for a tenant, in production."""
+    async with in_production("aex-gateway", x_tenant_id="t") as client:
         yield client
 
 
@@ -77,6 +85,15 @@ async def test_internal_routes_are_not_reached_through_the_gateway(production: h
         await production.post("/internal/v1/providers/validate-key", json={"api_key": "x"}),
     ):
         assert answer.status_code == 403 and error_code(answer) == "caller_refused"
+
+
+async def test_in_production_no_key_is_taken_from_a_query_string() -> None:
+    """Contract 4.6: it ended up in access logs, and would in traces."""
+    path = "/internal/v1/providers/validate-key"
+    async with in_production("aex-bid-gateway") as client:
+        assert (await client.post(path, json={"api_key": "x"})).json()["valid"] is False
+        refused = await client.get(path, params={"api_key": "x"})
+        assert refused.status_code == 405 and "valid" not in refused.json()
 
 
 async def test_nobody_else_is_served(production: httpx.AsyncClient) -> None:

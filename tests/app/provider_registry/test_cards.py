@@ -125,6 +125,34 @@ async def test_a_search_asks_trust_of_the_broker_and_filters_by_it(registry: Reg
         assert {entry["provider_id"] for entry in await search(registry, "legal", min_trust=least)} == expected
 
 
+async def test_a_search_within_a_domain_leaves_out_who_declares_nothing_of_it(registry: Registry) -> None:
+    """Contract 4.6: `domain` was ignored."""
+    ids: dict[str, str] = {}
+    for name, capabilities in (
+        ("itself", ["nlp"]),
+        ("below", ["nlp.summary", "images"]),
+        ("namesake", ["nlpx"]),
+        ("elsewhere", ["images"]),
+        ("nothing", []),
+    ):
+        ids[name] = (await registry.register(name, capabilities=capabilities))["provider_id"]
+        card = {"name": name, "url": "https://a.example.com", "skills": [{"id": "s", "tags": ["legal"]}]}
+        assert (await registry.client.post(f"/v1/providers/{ids[name]}/agent-card", json=card)).status_code == 200
+    for domain, expected in (
+        ("nlp", {"itself", "below"}),
+        ("nlp.summary", {"below"}),
+        ("images", {"below", "elsewhere"}),
+        ("nl", set[str]()),
+        ("", set(ids)),
+    ):
+        found = {entry["provider_id"] for entry in await search(registry, "legal", domain=domain)}
+        assert found == {ids[name] for name in expected}, domain
+        if domain:
+            answer = (await registry.client.get(f"/v1/capabilities/{domain}")).json()
+            assert bool(answer["capabilities"]) is bool(expected), "the same notion of a domain"
+    assert await search(registry, "", domain="nlp") == [], "no tags: nobody (contract 4.2)"
+
+
 async def test_a_search_reads_only_what_may_match(registry: Registry) -> None:
     for number in range(20):
         provider = (await registry.register(f"Agent {number}", capabilities=[f"c{number}"]))["provider_id"]
