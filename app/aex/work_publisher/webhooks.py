@@ -8,12 +8,13 @@ import asyncio
 import hashlib
 import hmac
 import time
+from collections import OrderedDict
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from aex.core.http import Session
+from aex.core.http import Circuit, Session
 from aex.core.logging import get_logger
 from aex.core.resolver import PublicResolver
 from aex.core.urls import check_url
@@ -23,6 +24,8 @@ log = get_logger(__name__)
 TIMEOUT_SECONDS = 5.0
 AT_ONCE = 200
 """Webhooks under way at the same time, over all works."""
+HOSTS_KEPT = 1000
+"""Hosts whose failures are remembered, those that were used last: bounds memory, whatever addresses are registered."""
 SIGNATURE_HEADER = "X-AEX-Signature"
 _RETRIED = frozenset({408, 425, 429})
 
@@ -50,6 +53,7 @@ class Webhooks:
         self._relaxed = relaxed
         self._session: Session | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._circuits: OrderedDict[str, Circuit] = OrderedDict()
 
     async def send(self, url: str, secret: str, *, event: str, event_id: str, body: bytes) -> Outcome:
         """One attempt. Never raises for what the receiver does."""
@@ -66,15 +70,20 @@ class Webhooks:
         }
         if secret:
             headers[SIGNATURE_HEADER] = sign(secret, int(time.time()), body)
+        circuit = self._circuit(url)
         async with self._slots:
-            return await self._post(url, headers, body)
+            # Asked with the slot in hand: those that waited for one while the host failed give it back at once.
+            if not circuit.admits():
+                log.info("webhook not delivered", host=_host(url), reason="the host has been failing")
+                return Outcome.LATER
+            return await self._post(url, headers, body, circuit)
 
     async def close(self) -> None:
         """Closes the connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Outcome:
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, circuit: Circuit) -> Outcome:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
             async with self._client().post(
@@ -83,12 +92,24 @@ class Webhooks:
                 status = answer.status
                 answer.close()  # the body is of no interest and may be endless
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            circuit.record(success=False)
             log.info("webhook not delivered", host=_host(url), reason=type(error).__name__)
             return Outcome.LATER
+        circuit.record(success=True)  # it answers, and quickly: what it says is about one webhook, not about the host
         if 200 <= status < 300:
             return Outcome.DELIVERED
         log.info("webhook not accepted", host=_host(url), status=status)
         return Outcome.LATER if status in _RETRIED or status >= 500 else Outcome.REFUSED
+
+    def _circuit(self, url: str) -> Circuit:
+        """The circuit of the URL's host and port: one that does not answer must not hold the slots of all others."""
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.hostname}:{parts.port or ''}"
+        circuit = self._circuits.setdefault(host, Circuit())
+        self._circuits.move_to_end(host)
+        if len(self._circuits) > HOSTS_KEPT:
+            self._circuits.popitem(last=False)
+        return circuit
 
     def _client(self) -> aiohttp.ClientSession:
         # Made when first used: the resolver belongs to the running loop.
@@ -105,4 +126,4 @@ def _host(url: str) -> str:
         return ""
 
 
-__all__ = ["SIGNATURE_HEADER", "TIMEOUT_SECONDS", "Outcome", "Webhooks", "sign"]
+__all__ = ["HOSTS_KEPT", "SIGNATURE_HEADER", "TIMEOUT_SECONDS", "Outcome", "Webhooks", "sign"]

@@ -235,6 +235,46 @@ async def test_a_name_that_resolves_to_our_network_is_not_connected_to(
     await webhooks.close()
 
 
+async def test_a_host_that_does_not_answer_does_not_hold_up_the_others(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aex.work_publisher.webhooks.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("aex.work_publisher.webhooks.AT_ONCE", 5)
+    dead = await asyncio.start_server(lambda *_: asyncio.sleep(30), "127.0.0.1", 0)
+    port = dead.sockets[0].getsockname()[1]
+    webhooks = Webhooks(relaxed=True)
+
+    async def send(url: str) -> Outcome:
+        return await webhooks.send(url, "", event="e", event_id="evt_1", body=b"{}")
+
+    async with dead:
+        waiting = [asyncio.create_task(send(f"http://127.0.0.1:{port}/hook/{n}")) for n in range(50)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(1.5):  # ten rounds of timeouts would be three seconds
+            assert await send(receiver.url + "/hook") is Outcome.DELIVERED
+            assert set(await asyncio.gather(*waiting)) == {Outcome.LATER}
+        assert await send(receiver.url + "/ok") is Outcome.DELIVERED, "another port is another host"
+    await webhooks.close()
+
+
+async def test_a_host_that_answers_with_errors_is_asked_every_time(receiver: Receiver) -> None:
+    receiver.answers = [500]
+    webhooks = Webhooks(relaxed=True)
+    for _ in range(8):
+        assert await webhooks.send(receiver.url, "", event="e", event_id="evt_1", body=b"{}") is Outcome.LATER
+    assert len(receiver.got) == 8
+    await webhooks.close()
+
+
+async def test_only_so_many_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aex.work_publisher.webhooks.HOSTS_KEPT", 3)
+    webhooks = Webhooks(relaxed=True)
+    for n in range(5):
+        await webhooks.send(f"http://127.0.0.{n + 2}:1/", "", event="e", event_id="evt_1", body=b"{}")
+    assert len(webhooks._circuits) == 3  # pyright: ignore[reportPrivateUsage]
+    await webhooks.close()
+
+
 async def test_production_sends_no_webhook_to_a_private_address(receiver: Receiver) -> None:
     import base64
 
