@@ -167,14 +167,21 @@ class Pipelines(pulumi.ComponentResource):
 
 
 def attribute_mapping() -> dict[str, str]:
-    """What of GitHub's token permissions can be written for. A job without an environment has an empty one."""
+    """What of GitHub's token permissions can be written for.
+
+    A job without an environment has `none`, and so has one of a pull request: code that nobody has approved yet may
+    name any environment, and a deploy account must not follow it. So do `pull_request_target` and reviews.
+    """
     return {
         "google.subject": "assertion.sub",
         "attribute.repository_id": "assertion.repository_id",
         "attribute.repository_owner_id": "assertion.repository_owner_id",
         "attribute.event_name": "assertion.event_name",
         "attribute.ref": "assertion.ref",
-        "attribute.environment": "has(assertion.environment) ? assertion.environment : 'none'",
+        "attribute.environment": (
+            "has(assertion.environment) && !assertion.event_name.startsWith('pull_request') "
+            "? assertion.environment : 'none'"
+        ),
     }
 
 

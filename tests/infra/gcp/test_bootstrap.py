@@ -1,6 +1,7 @@
 """What exists once per project: nobody but one repository gets in, and a pull request sees nothing of production."""
 
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -64,6 +65,35 @@ def test_each_account_is_bound_to_one_environment_or_to_pull_requests() -> None:
     assert {each.inputs["role"] for each in run.of(TRUST)} == {"roles/iam.workloadIdentityUser"}
     mapped = set(run.one(PROVIDER).inputs["attributeMapping"])
     assert {"attribute.environment", "attribute.event_name"} <= mapped
+
+
+def mapped_environment(assertion: Mapping[str, str]) -> str:
+    """What Google's expression makes of a token; the few forms that it uses read as Python."""
+    expression = stack("bootstrap").one(PROVIDER).inputs["attributeMapping"]["attribute.environment"]
+    condition, otherwise = expression.split(" ? ")
+    then, otherwise = otherwise.split(" : ")
+    holds = True
+    for part in condition.split(" && "):
+        if part == "has(assertion.environment)":
+            holds = holds and "environment" in assertion
+            continue
+        found = re.fullmatch(r"!assertion\.(\w+)\.startsWith\('(\w+)'\)", part)
+        assert found, part
+        holds = holds and not assertion[found[1]].startswith(found[2])
+    return assertion[then.removeprefix("assertion.")] if holds else otherwise.strip("'")
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "pull_request_review"])
+def test_code_of_a_pull_request_that_names_an_environment_gets_no_deploy_account(event: str) -> None:
+    for environment in ("gcp-production", "gcp-staging"):
+        assert mapped_environment({"event_name": event, "environment": environment}) == "none"
+    assert mapped_environment({"event_name": event}) == "none"
+
+
+@pytest.mark.parametrize("event", ["push", "workflow_dispatch", "release"])
+def test_a_deployment_has_the_environment_that_github_has_approved(event: str) -> None:
+    assert mapped_environment({"event_name": event, "environment": "gcp-production"}) == "gcp-production"
+    assert mapped_environment({"event_name": event}) == "none"
 
 
 def test_a_new_pool_has_a_new_id_because_google_keeps_deleted_ones() -> None:
