@@ -1,5 +1,9 @@
 """What a stack may cost in a month before somebody hears about it.
 
+Counts the whole project: much of what costs money carries no label (traffic, the database's operations, logs), which a
+filter by label would leave out. One project for each environment is the recommended shape; stacks that share a project
+count each other.
+
 Needs a permission on the billing account (`roles/billing.costsManager`), which a project cannot give; that is why it is
 there only when the config asks for it.
 """
@@ -31,7 +35,7 @@ class Budget(pulumi.ComponentResource):
         channels: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it for what carries this stack's label in the project with this `number`."""
+        """Declare it for everything in the project with this `number`."""
         super().__init__("agent-exchange:gcp:Budget", "budget", None, opts)
         threshold = gcp.billing.BudgetThresholdRuleArgs
         gcp.billing.Budget(
@@ -43,7 +47,6 @@ class Budget(pulumi.ComponentResource):
             ),
             budget_filter=gcp.billing.BudgetBudgetFilterArgs(
                 projects=[pulumi.Output.concat("projects/", number)],
-                labels={"stack": ctx.labels()["stack"]},
                 calendar_period="MONTH",
             ),
             threshold_rules=[

@@ -107,6 +107,7 @@ def test_the_dashboard_has_a_row_for_every_service_and_no_tile_hides_another() -
 def test_a_budget_is_there_only_when_it_is_asked_for() -> None:
     budget = stack("production").one("gcp:billing/budget:Budget").inputs
     assert budget["amount"] == {"specifiedAmount": {"units": "1500"}}
-    assert budget["budgetFilter"]["projects"] == ["projects/123456789012"]
+    # No labels: what carries none (traffic, the database's operations, logs) would cost money unseen.
+    assert budget["budgetFilter"] == {"projects": ["projects/123456789012"], "calendarPeriod": "MONTH"}
     assert budget["allUpdatesRule"]["monitoringNotificationChannels"] == ["oncall@example.org.name"]
     assert not stack("staging").of("gcp:billing/budget:Budget")
