@@ -1,7 +1,9 @@
 """The Artifact Registry repository of a stack's images, and what it throws away.
 
-Tags can be moved on purpose: the tag `deployed` marks what a stack runs, which is how a clean-up policy can know it.
-Nothing trusts a tag, since revisions pin digests. Does not own the images (`components/image.py`).
+What a revision runs must never be thrown away, however old it is: a split of traffic may stay for a year. So nothing
+that has a tag goes. Images that are built here keep the tag of their content for ever; prebuilt ones may have no tag at
+all, so nothing of them is cleaned up. Nothing trusts a tag, since revisions pin digests. Does not own the images
+(`components/image.py`).
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from typing import Final
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.components.image import DEPLOYED_TAG
 from infra.components.naming import Kind
+from infra.config.general import ImageSource
 from infra.gcp.context import Context
 
 REPOSITORY: Final = "aex"
 KEPT_VERSIONS: Final = 20
-"""Of each image, however old: what a rollback may go back to."""
+"""Of each image, even untagged ones."""
 _DAY_SECONDS: Final = 86400
 
 
@@ -40,7 +42,7 @@ class Registry(pulumi.ComponentResource):
             mode="STANDARD_REPOSITORY",
             description="Images of Agent Exchange",
             docker_config=gcp.artifactregistry.RepositoryDockerConfigArgs(immutable_tags=False),
-            cleanup_policies=_cleanup_policies(),
+            cleanup_policies=_cleanup_policies() if ctx.settings.image.source is ImageSource.BUILD else [],
             cleanup_policy_dry_run=False,
             vulnerability_scanning_config=gcp.artifactregistry.RepositoryVulnerabilityScanningConfigArgs(
                 enablement_config="INHERITED"
@@ -63,19 +65,9 @@ def _cleanup_policies() -> list[gcp.artifactregistry.RepositoryCleanupPolicyArgs
     condition = gcp.artifactregistry.RepositoryCleanupPolicyConditionArgs
     return [
         policy(
-            id="delete-old",
-            action="DELETE",
-            condition=condition(tag_state="ANY", older_than=f"{90 * _DAY_SECONDS}s"),
-        ),
-        policy(
             id="delete-untagged",
             action="DELETE",
-            condition=condition(tag_state="UNTAGGED", older_than=f"{14 * _DAY_SECONDS}s"),
-        ),
-        policy(
-            id="keep-deployed",
-            action="KEEP",
-            condition=condition(tag_state="TAGGED", tag_prefixes=[DEPLOYED_TAG]),
+            condition=condition(tag_state="UNTAGGED", older_than=f"{90 * _DAY_SECONDS}s"),
         ),
         policy(
             id="keep-recent",

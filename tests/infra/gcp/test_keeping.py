@@ -33,21 +33,14 @@ def test_the_one_switch_protects_what_holds_data_and_nothing_else(name: str, pro
         assert (kept > 0) is protect, "what is soft-deleted is billed"
 
 
-def test_images_that_are_deployed_or_recent_are_never_cleaned_up() -> None:
+def test_prebuilt_images_are_never_cleaned_up_since_nobody_here_knows_which_run() -> None:
     repository = stack("production").one(REPOSITORY).inputs
     assert repository["format"] == "DOCKER"
     assert repository["dockerConfig"]["immutableTags"] is False, "the tag `deployed` moves"
-    assert repository["cleanupPolicyDryRun"] is False
-    policies = {each["id"]: each for each in repository["cleanupPolicies"]}
-    kept = policies["keep-deployed"]
-    assert (kept["action"], kept["condition"]) == ("KEEP", {"tagState": "TAGGED", "tagPrefixes": ["deployed"]})
-    assert policies["keep-recent"]["mostRecentVersions"]["keepCount"] >= 10
-    for name in ("delete-old", "delete-untagged"):
-        assert policies[name]["action"] == "DELETE"
-        assert policies[name]["condition"]["olderThan"].endswith("s")
+    assert not repository.get("cleanupPolicies")
 
 
-def test_building_pushes_to_the_stacks_own_repository_for_the_only_platform_of_cloud_run() -> None:
+def test_building_pushes_for_the_only_platform_of_cloud_run_and_keeps_whatever_has_a_tag() -> None:
     run = run_of(settings_of("dev-x", image={"source": "build", "version": "v1.2.3"}), _built)
     images = run.of("docker:index/image:Image")
     assert len(images) == 10
@@ -59,6 +52,14 @@ def test_building_pushes_to_the_stacks_own_repository_for_the_only_platform_of_c
     assert tags == {"v1.2.3", "deployed"}
     for service in run.of(SERVICE):
         assert "@sha256:" in container(service)["image"]
+    # Every one of them keeps the tag of its content: whatever a revision runs has a tag, and no such image may go.
+    for image in images:
+        assert re.fullmatch(r"[0-9a-f]{16}", image.inputs["imageName"].rpartition(":")[2])
+    policies = run.one(REPOSITORY).inputs["cleanupPolicies"]
+    (deleting,) = (each for each in policies if each["action"] == "DELETE")
+    assert deleting["condition"] == {"tagState": "UNTAGGED", "olderThan": f"{90 * 86400}s"}
+    (keeping,) = (each for each in policies if each["action"] == "KEEP")
+    assert keeping["mostRecentVersions"]["keepCount"] >= 10
 
 
 def _built(resource: object) -> dict[str, str]:
