@@ -12,6 +12,8 @@ from typing import Final
 
 import pulumi
 
+from infra.components.image import USER_ID
+
 LONGEST_REQUEST_SECONDS: Final = 30
 """What a request may take at most; callers give up after it."""
 
@@ -57,7 +59,7 @@ def container_definitions(args: ContainerArgs) -> pulumi.Output[str]:
         "command": list(args.command),
         "cpu": 0,
         "memory": args.memory_mb - _PROXY_MEMORY_MB,
-        "user": "10001:10001",
+        "user": f"{USER_ID}:{USER_ID}",
         "privileged": False,
         "readonlyRootFilesystem": not args.writable,
         "environment": [{"name": name, "value": value} for name, value in sorted(args.environment.items())],

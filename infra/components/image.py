@@ -28,6 +28,9 @@ DOCKERFILE: Final = "Dockerfile"
 DEPLOYED_TAG: Final = "deployed"
 """A moving tag on whatever a stack deployed last, which registries keep however old it is."""
 
+USER_ID: Final = 10001
+"""The user and the group that the images run as: not root, and nobody on any host."""
+
 _TAG_LENGTH: Final = 16
 _NEVER_IN_AN_IMAGE: Final = frozenset({".venv", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis", ".git"})
 
@@ -136,4 +139,4 @@ def _files(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-__all__ = ["DEPLOYED_TAG", "ImageArgs", "ServiceImage", "content_hash", "image_tag"]
+__all__ = ["DEPLOYED_TAG", "USER_ID", "ImageArgs", "ServiceImage", "content_hash", "image_tag"]

@@ -15,6 +15,7 @@ from typing import Final
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.components.image import USER_ID
 from infra.components.naming import Kind
 from infra.gcp.bucket import bucket
 from infra.gcp.context import OPERATIONS, Context
@@ -88,7 +89,10 @@ class Operations(pulumi.ComponentResource):
                         gcp.cloudrunv2.JobTemplateTemplateVolumeArgs(
                             name=volume,
                             gcs=gcp.cloudrunv2.JobTemplateTemplateVolumeGcsArgs(
-                                bucket=self.exports.name, read_only=False
+                                bucket=self.exports.name,
+                                read_only=False,
+                                # Otherwise the files are root's, and the image's user may not write.
+                                mount_options=[f"uid={USER_ID}", f"gid={USER_ID}"],
                             ),
                         )
                     ],

@@ -128,7 +128,10 @@ def test_the_operators_job_reaches_the_database_and_keeps_exports_where_nobody_e
     }
     (member,) = (each.inputs for each in run.of("gcp:storage/bucketIAMMember:BucketIAMMember"))
     assert member["member"] == f"serviceAccount:{template['serviceAccount']}"
-    assert template["volumes"] == [{"name": "exports", "gcs": {"bucket": member["bucket"], "readOnly": False}}]
+    (volume,) = template["volumes"]
+    assert (volume["name"], volume["gcs"]["bucket"]) == ("exports", member["bucket"])
+    assert volume["gcs"]["readOnly"] is False
+    assert volume["gcs"]["mountOptions"] == ["uid=10001", "gid=10001"], "the image's user, who could not write else"
     assert found["volumeMounts"] == [{"name": "exports", "mountPath": "/exports"}]
 
 
