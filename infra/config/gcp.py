@@ -61,7 +61,7 @@ class GcpNetwork(Section):
     cidr: PrivateNetwork = "10.30.0.0/24"
     connector_cidr: PrivateNetwork = "10.30.1.0/28"
     nat: bool = False
-    """A fixed address for calls to the internet."""
+    """A fixed address for calls to the internet, which can then go to port 443 only."""
 
     @model_validator(mode="after")
     def _contradictions(self) -> Self:
@@ -120,7 +120,7 @@ class GcpProject(Section):
 
 
 class GcpBudget(Section):
-    """A monthly budget in the currency of the billing account; alarms go to the e-mails under `alarms`."""
+    """A monthly budget of the whole project, in the currency of the billing account; `alarms` has who is told."""
 
     monthly: Annotated[int, Field(ge=1)]
     billing_account: Annotated[str, Field(pattern=r"^[0-9A-F]{6}(-[0-9A-F]{6}){2}$")]
