@@ -1,7 +1,8 @@
 """What deployments ask ECS while they run: whether what runs is what was wanted, and whether a one-off task succeeded.
 
-The engine calls these after it made or changed a resource. A failure fails the deployment; its text says what ECS
-said, and what to do. Owns no resource.
+The engine calls these around what it does to a resource. A failure fails the deployment; its text says what ECS said,
+and what to do. What must be done again after a failure comes *before* a resource: the engine saves a resource whose
+later hook failed as done, and the next `pulumi up` would pass it by. Owns no resource.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ CLUSTER_TAG: Final = "run-on-cluster"
 
 _TASK_SECONDS: Final = 900
 _POLL_SECONDS: Final = 5.0
+_STARTS: Final = 12
+_START_SECONDS: Final = 10.0
+"""A role that was just made is not known everywhere for some seconds; two minutes are plenty."""
+_PASSING: Final = ("unable to assume the role", "capacity is unavailable", "resource:")
+"""What ECS says when starting a task may work a little later."""
 
 
 class Ecs(Protocol):
@@ -35,6 +41,10 @@ class Ecs(Protocol):
         ...
 
     def describe_tasks(self, *, cluster: str, tasks: Sequence[str]) -> Answer:
+        """See boto3."""
+        ...
+
+    def describe_task_definition(self, *, taskDefinition: str, include: Sequence[str]) -> Answer:
         """See boto3."""
         ...
 
@@ -56,14 +66,20 @@ def ecs_in(arn: str, profile: str | None = None) -> Ecs:
     return cast("Ecs", session.client("ecs"))  # pyright: ignore[reportUnknownMemberType]
 
 
-def check_running(outputs: Mapping[str, object], ecs: Ecs) -> None:
-    """Fails unless the service runs the task definition that it was given.
+def check_running(inputs: Mapping[str, object], outputs: Mapping[str, object], ecs: Ecs) -> None:
+    """Fails unless the service runs the task definition that its `inputs` ask for.
 
     A circuit breaker that rolled back leaves a service that is steady, on its old task definition: without this check
-    the deployment would be reported as done.
+    the deployment would be reported as done. `outputs` may be read back from ECS and then name the old one as well.
     """
-    cluster, name, wanted = (str(outputs[key]) for key in ("cluster", "name", "taskDefinition"))
-    service = _items(ecs.describe_services(cluster=cluster, services=[name]), "services")
+    cluster, name, wanted = str(outputs["cluster"]), str(outputs["name"]), str(inputs["taskDefinition"])
+    try:
+        service = _items(ecs.describe_services(cluster=cluster, services=[name]), "services")
+    except _aws_errors() as error:
+        raise DeploymentError(
+            f"{name}: ECS could not be asked what runs ({error}): look with `aws ecs describe-services`, and restore "
+            "the permission or the connection before the next `pulumi up`"
+        ) from error
     deployments = _items(service[0], "deployments") if service else []
     primary = next((each for each in deployments if each.get("status") == "PRIMARY"), None)
     running = str(primary.get("taskDefinition")) if primary else "nothing"
@@ -75,16 +91,34 @@ def check_running(outputs: Mapping[str, object], ecs: Ecs) -> None:
 
 
 def explained(cluster: str, name: str, ecs: Ecs) -> str:
-    """What ECS says about a service that did not start: the last events, and why its last tasks stopped."""
-    service = _items(ecs.describe_services(cluster=cluster, services=[name]), "services")
-    lines = [f"  {event.get('message')}" for event in (_items(service[0], "events") if service else [])[:5]]
-    arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED").get("taskArns")
-    stopped = cast("list[str]", arns)[:5] if isinstance(arns, list) else []
-    tasks = _items(ecs.describe_tasks(cluster=cluster, tasks=stopped), "tasks") if stopped else []
+    """What ECS says about a service that did not start: the last events, and why its last tasks stopped.
+
+    Never fails: it is asked when something went wrong already, and that is what people must see.
+    """
+    remedy = f"Look at its log group, correct what is wrong, and run `pulumi up` again (service {name})."
+    try:
+        service = _items(ecs.describe_services(cluster=cluster, services=[name]), "services")
+        if not service:
+            return (
+                f"  ECS has no service {name}: making it was refused, for the reason that AWS gave with the error.\n"
+                f"Correct that, and run `pulumi up` again (service {name})."
+            )
+        lines = [f"  {event.get('message')}" for event in _items(service[0], "events")[:5]]
+        arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED").get("taskArns")
+        stopped = cast("list[str]", arns)[:5] if isinstance(arns, list) else []
+        tasks = _items(ecs.describe_tasks(cluster=cluster, tasks=stopped), "tasks") if stopped else []
+    except _aws_errors() as error:
+        return f"  ECS could not be asked why: {error}\n{remedy}"
     lines += [f"  {_short(str(task.get('taskArn')))} stopped: {_why(task)}" for task in tasks]
-    return "\n".join(
-        [*lines, f"Look at its log group, correct what is wrong, and run `pulumi up` again (service {name})."]
-    )
+    return "\n".join([*lines, remedy])
+
+
+def newest(family: str, ecs: Ecs) -> dict[str, object]:
+    """`arn` and `tags` of the newest revision of a task definition."""
+    answer = ecs.describe_task_definition(taskDefinition=family, include=["TAGS"])
+    definition = cast("Answer", answer["taskDefinition"])
+    tags = {str(each["key"]): str(each["value"]) for each in _items(answer, "tags")}
+    return {"arn": str(definition["taskDefinitionArn"]), "tags": tags}
 
 
 def run_once(
@@ -96,22 +130,7 @@ def run_once(
 ) -> None:
     """Runs a task definition once, where its tags say, and waits for it; fails unless it exits with 0."""
     definition, tags = str(outputs["arn"]), cast("Mapping[str, str]", outputs.get("tags") or {})
-    started = ecs.run_task(
-        cluster=tags[CLUSTER_TAG],
-        taskDefinition=definition,
-        launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {
-                "subnets": tags[SUBNETS_TAG].split(),
-                "securityGroups": [tags[GROUP_TAG]],
-                "assignPublicIp": "DISABLED",
-            }
-        },
-    )
-    tasks = _items(started, "tasks")
-    if not tasks:
-        raise DeploymentError(f"{_short(definition)} did not start: {started.get('failures')}")
-    arn, waited = str(tasks[0]["taskArn"]), 0.0
+    arn, waited = _started(definition, tags, ecs, wait), 0.0
     while True:
         found = _items(ecs.describe_tasks(cluster=tags[CLUSTER_TAG], tasks=[arn]), "tasks")
         task: Answer = found[0] if found else {"lastStatus": "UNKNOWN"}
@@ -129,39 +148,111 @@ def run_once(
         )
 
 
-def checked_service(name: str) -> pulumi.ResourceHookBinding:
-    """Binds the check, and an explanation when AWS itself reports a failure, to a service."""
+def checked_service(name: str, before: pulumi.ResourceHook | None = None) -> pulumi.ResourceHookBinding:
+    """Binds the check, and an explanation when AWS itself reports a failure, to a service; `before` comes first."""
     profile = _profile()
 
     def check(args: pulumi.ResourceHookArgs) -> None:
         outputs = cast("Mapping[str, object]", args.new_outputs or {})
-        check_running(outputs, ecs_in(str(outputs["taskDefinition"]), profile))
+        inputs = cast("Mapping[str, object]", args.new_inputs or {})
+        check_running(inputs, outputs, ecs_in(str(inputs["taskDefinition"]), profile))
 
     def explain(args: pulumi.ErrorHookArgs) -> bool:
-        inputs = cast("Mapping[str, object]", args.new_inputs or {})
         if args.failed_operation in ("create", "update"):
-            cluster = str(inputs.get("cluster"))
+            inputs = cast("Mapping[str, object]", args.new_inputs or {})
+            cluster, service = str(inputs.get("cluster")), str(inputs.get("name"))
             first = "There is nothing to go back to yet: nothing runs.\n" if args.failed_operation == "create" else ""
             pulumi.log.error(
-                f"{name} did not become steady.\n{first}{explained(cluster, name, ecs_in(cluster, profile))}"
+                f"{name} did not become steady.\n{first}{explained(cluster, service, ecs_in(cluster, profile))}"
             )
         return False  # trying again would take as long and end the same
 
     hook = pulumi.ResourceHook(f"{name}-runs-what-was-wanted", check)
+    first = [before] if before is not None else None
     return pulumi.ResourceHookBinding(
-        after_create=[hook], after_update=[hook], on_error=[pulumi.ErrorHook(f"{name}-explained", explain)]
+        before_create=list(first) if first else None,
+        before_update=list(first) if first else None,
+        after_create=[hook],
+        after_update=[hook],
+        on_error=[pulumi.ErrorHook(f"{name}-explained", explain)],
     )
 
 
-def run_after_creation(name: str) -> pulumi.ResourceHookBinding:
-    """Binds one run of a task to each new revision of its definition."""
+def run_before(family: str) -> pulumi.ResourceHook:
+    """A hook for services: before the first of them is made or changed, the newest revision of `family` has run.
+
+    Once per deployment. While it fails, no service is made or changed, so that the next `pulumi up` meets them again,
+    and runs it again.
+    """
     profile = _profile()
 
-    def run(args: pulumi.ResourceHookArgs) -> None:
-        outputs = cast("Mapping[str, object]", args.new_outputs or {})
-        run_once(outputs, ecs_in(str(outputs["arn"]), profile))
+    def connected(args: pulumi.ResourceHookArgs) -> Ecs:
+        return ecs_in(str(cast("Mapping[str, object]", args.new_inputs or {})["cluster"]), profile)
 
-    return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{name}-ran", run)])
+    return pulumi.ResourceHook(f"{family}-ran", once(family, connected))
+
+
+def once(
+    family: str, connected: Callable[[pulumi.ResourceHookArgs], Ecs], *, wait: Callable[[float], None] = time.sleep
+) -> Callable[[pulumi.ResourceHookArgs], None]:
+    """What `run_before` calls: runs `family` at the first call, and gives every later one the same answer."""
+    outcome: list[DeploymentError | None] = []
+
+    def run(args: pulumi.ResourceHookArgs) -> None:
+        if not outcome:
+            outcome.append(_outcome(family, connected(args), wait))
+        if outcome[0] is not None:
+            raise outcome[0]
+
+    return run
+
+
+def _outcome(family: str, ecs: Ecs, wait: Callable[[float], None]) -> DeploymentError | None:
+    try:
+        run_once(newest(family, ecs), ecs, wait=wait)
+    except DeploymentError as error:
+        return error
+    except _aws_errors() as error:
+        return DeploymentError(f"{family} could not be run ({error}): correct that, and run `pulumi up` again")
+    return None
+
+
+def _started(definition: str, tags: Mapping[str, str], ecs: Ecs, wait: Callable[[float], None]) -> str:
+    """Starts the task, again while what ECS says may pass by itself; the task's ARN."""
+    said = ""
+    for attempt in range(_STARTS):
+        if attempt:
+            wait(_START_SECONDS)
+        try:
+            answer = ecs.run_task(
+                cluster=tags[CLUSTER_TAG],
+                taskDefinition=definition,
+                launchType="FARGATE",
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": tags[SUBNETS_TAG].split(),
+                        "securityGroups": [tags[GROUP_TAG]],
+                        "assignPublicIp": "DISABLED",
+                    }
+                },
+            )
+        except _aws_errors() as error:
+            said = str(error)
+        else:
+            tasks = _items(answer, "tasks")
+            if tasks:
+                return str(tasks[0]["taskArn"])
+            said = str(answer.get("failures"))
+        if not any(text in said.lower() for text in _PASSING):
+            break
+    raise DeploymentError(f"{_short(definition)} did not start: {said}: correct that, and run `pulumi up` again")
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    """What boto3 raises; imported as late as boto3 itself."""
+    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+    return BotoCoreError, ClientError
 
 
 def _profile() -> str | None:
@@ -197,6 +288,8 @@ __all__ = [
     "checked_service",
     "ecs_in",
     "explained",
-    "run_after_creation",
+    "newest",
+    "once",
+    "run_before",
     "run_once",
 ]

@@ -1,7 +1,7 @@
 """The one-off task of operators: users of the database, checks, export and import, under a role of its own.
 
-Every new revision of it runs once with its default command, which brings the database's users to what the stack wants;
-services start after that. Its tags say where it runs, so that people can start it with another command:
+Every deployment that makes or changes a service runs it once before that, with its default command, which brings the
+database's users to what the stack wants. Its tags say where it runs, so that people can start it with another command:
 
     aws ecs run-task --task-definition aex-operations --overrides '{"containerOverrides": [...]}' ...
 """
@@ -17,7 +17,7 @@ import pulumi_aws as aws
 from infra.aws.cluster import cluster_name
 from infra.aws.container import ContainerArgs, container_definitions
 from infra.aws.context import Context
-from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG, run_after_creation
+from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG, run_before
 from infra.aws.iam import Statement, role, trusted_tasks
 from infra.aws.identity import OPERATIONS, through
 from infra.aws.logs import log_group, service_log_group_name
@@ -26,6 +26,8 @@ from infra.components.naming import Kind
 
 _CPU, _MEMORY_MB = 256, 512
 USERS_COMMAND = ("python", "-m", "aex", "database-users")
+CHECK_COMMAND = ("python", "-m", "aex", "check")
+"""Where there are no users to make: what changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class OperationsArgs:
     security_group: pulumi.Input[str]
     place: Place
     environment: Mapping[str, pulumi.Input[str]]
+    references: Mapping[str, pulumi.Input[str]]
+    """Variables that ECS fills from secrets."""
     secrets: Sequence[pulumi.Input[str]]
     """ARNs that the task reads by itself: the master user's and every user's password."""
     after: Sequence[pulumi.Resource]
@@ -50,9 +54,11 @@ class Operations(pulumi.ComponentResource):
     """Task definition, role and log group."""
 
     definition: aws.ecs.TaskDefinition
+    before_services: pulumi.ResourceHook | None
+    """What runs it; for the services that log in to the database. None when there are no users to make."""
 
     def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the task; it runs when everything that it comes after is there."""
+        """Declare the task, after everything that it talks to."""
         super().__init__("agent-exchange:aws:Operations", "operations", None, opts)
         group = log_group(ctx, OPERATIONS, path=service_log_group_name(ctx, OPERATIONS), key=args.key, parent=self)
         own = role(
@@ -82,8 +88,8 @@ class Operations(pulumi.ComponentResource):
                     memory_mb=_MEMORY_MB,
                     port=None,
                     environment=args.environment,
-                    secrets={},
-                    command=USERS_COMMAND,
+                    secrets=args.references,
+                    command=USERS_COMMAND if args.users else CHECK_COMMAND,
                     log_group=service_log_group_name(ctx, OPERATIONS),
                     region=ctx.region,
                 )
@@ -96,12 +102,9 @@ class Operations(pulumi.ComponentResource):
                     lambda subnets: " ".join(str(subnet) for subnet in subnets)
                 ),
             },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[group, *args.after],
-                hooks=run_after_creation(OPERATIONS) if args.users else None,
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[group, *args.after]),
         )
+        self.before_services = run_before(ctx.name(OPERATIONS, Kind.ECS)) if args.users else None
         self.register_outputs({"definition": self.definition.arn})
 
 
@@ -119,4 +122,4 @@ def operations_statements(
     ]
 
 
-__all__ = ["USERS_COMMAND", "Operations", "OperationsArgs", "operations_statements"]
+__all__ = ["CHECK_COMMAND", "USERS_COMMAND", "Operations", "OperationsArgs", "operations_statements"]

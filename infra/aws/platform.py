@@ -5,6 +5,7 @@ Owns the order and what each part gets from the others. Everything else is in th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pulumi
@@ -128,8 +129,9 @@ class AwsPlatform(pulumi.ComponentResource):
         }
 
     def _operations(self) -> Operations:
-        """The task that makes the database's users: after all that it talks to, before all that log in."""
+        """Operators' one-off task: after all that it talks to, before all that log in to the database."""
         users, master = self.users, self.foundation.master_secret_arn
+        references: dict[str, pulumi.Input[str]] = {}
         environment: dict[str, pulumi.Input[str]] = {"ENVIRONMENT": self.ctx.settings.environment.value}
         secrets: list[pulumi.Input[str]] = []
         if users is not None and master is not None and self.foundation.database_endpoint is not None:
@@ -140,6 +142,18 @@ class AwsPlatform(pulumi.ComponentResource):
                 "DATABASE_USERS": users.wanted(),
             }
             secrets = [master, *(secret.arn for secret in users.secrets.values())]
+        elif self._uri_secret is not None:
+            # On Atlas one user reaches all databases; the commands learn from this which is whose.
+            databases = {
+                service.name: {"database": user_name(self.ctx, service.name)}
+                for service in CATALOG.services
+                if service.uses_store
+            }
+            environment |= {
+                "STORE_TYPE": StoreType.MONGO.value,
+                "DATABASE_USERS": json.dumps(databases, sort_keys=True),
+            }
+            references["MONGO_URI"] = self._uri_secret
         return Operations(
             self.ctx,
             OperationsArgs(
@@ -149,6 +163,7 @@ class AwsPlatform(pulumi.ComponentResource):
                 security_group=self.groups.operations.id,
                 place=self.foundation.place,
                 environment=environment,
+                references=references,
                 secrets=secrets,
                 after=[*self.foundation.ready, self.groups, self.cluster, self.secrets],
                 users=users is not None,
@@ -181,6 +196,7 @@ class AwsPlatform(pulumi.ComponentResource):
             target_group=door.target_group.arn if service.public else None,
             door=door.door if service.public else None,
             after=after,
+            before=self.operations.before_services if service.uses_store else None,
         )
         return AwsService(ctx, service, args, pulumi.ResourceOptions(parent=self))
 

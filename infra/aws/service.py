@@ -58,7 +58,9 @@ class AwsServiceArgs:
     """Where the load balancer finds the tasks; for the public service only."""
     door: Door | None = None
     after: Sequence[pulumi.Resource] = ()
-    """What must be there before the tasks are, and must go after them: callees, rules, the database's users."""
+    """What must be there before the tasks are, and must go after them: callees, rules, the operations task."""
+    before: pulumi.ResourceHook | None = None
+    """What must have run before the service is made or changed: the database's users."""
 
     def __post_init__(self) -> None:
         """Refuse a size that Fargate does not have."""
@@ -186,7 +188,7 @@ class AwsService(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=_STEADY_TIMEOUT, update=_STEADY_TIMEOUT, delete=_STEADY_TIMEOUT
                 ),
-                hooks=checked_service(name),
+                hooks=checked_service(name, args.before),
             ),
         )
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aex.tools.place import place_of
 from tests.infra.aws import stacks
 from tests.infra.components.expected import EDGES, PORTS
 from tests.infra.mocks import Run
@@ -102,3 +103,14 @@ def test_atlas_is_reached_through_the_peering_by_owners_of_collections_only() ->
     definition = run.one("aws:ecs/taskDefinition:TaskDefinition", "aex-identity")
     secrets = {each["name"]: each["valueFrom"] for each in stacks.containers(definition)["secrets"]}
     assert secrets["MONGO_URI"].endswith(":secret:aex-mongo-uri-staging-AbCdEf")
+    task = stacks.containers(run.one("aws:ecs/taskDefinition:TaskDefinition", "aex-operations"))
+    assert {each["name"]: each["valueFrom"] for each in task["secrets"]} == {"MONGO_URI": secrets["MONGO_URI"]}
+    environ = {each["name"]: each["value"] for each in task["environment"]}
+    place = place_of(None, environ)
+    assert place.store_type == "mongo"
+    for service in OWNERS:
+        owner = stacks.containers(run.one("aws:ecs/taskDefinition:TaskDefinition", service))
+        told = {each["name"]: each["value"] for each in owner["environment"]}
+        assert place.variables(service)["MONGO_DB"] == told["MONGO_DB"], "checks, exports and imports look there"
+    assert task["command"] == ["python", "-m", "aex", "check"]
+    assert not [each for each in run.of("aws:ecs/service:Service") if each.options.hooks.before_create]
