@@ -28,6 +28,8 @@ log = get_logger(__name__)
 WORK, BIDS = "work_specs", "work_bids"
 DEFAULT_CONSUMER = "default_consumer"
 """Whose work it is when a direct caller does not say (contract 3.2)."""
+MARKER_KEPT_SECONDS = 30 * 86_400.0
+"""How long after the window the markers of counted bids are kept, as the bids are; the count stays with the work."""
 _ATTEMPTS = 30
 _SWEEP = 200
 
@@ -134,8 +136,9 @@ class WorkService:
         a count is only written on the version of the work that was read before counting.
         """
         found = await self._find(work_id)
+        purge_at = later(text(found.doc, "bid_window_ends_at"), MARKER_KEPT_SECONDS)
         try:
-            await self._store.insert(BIDS, bid_id, {"work_id": work_id})
+            await self._store.insert(BIDS, bid_id, {"work_id": work_id, "purge_at": purge_at})
         except AlreadyExists:
             marker = await self._store.get(BIDS, bid_id)
             if marker is not None and text(marker.doc, "work_id") != work_id:

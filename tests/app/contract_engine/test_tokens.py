@@ -1,5 +1,7 @@
 """Tokens and who sees what of a contract (contract 7.2), and the defects of 7.6 that concern them."""
 
+import hmac
+
 import pytest
 
 from aex.contract_engine.tokens import Party, Tokens
@@ -111,3 +113,21 @@ async def test_contracts_are_listed_for_both_parties_in_pages_and_without_tokens
         assert (
             await client_of(e.app, x_aex_forwarded="1").get("/v1/contracts?consumer_id=tenant_c")
         ).status_code == 403
+
+
+async def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with engine() as e:
+        contract = await e.awarded()
+        compared: list[str] = []
+        real = hmac.compare_digest
+
+        def noting(one: bytes, other: bytes) -> bool:
+            compared.append(other.decode())
+            return real(one, other)
+
+        monkeypatch.setattr("aex.contract_engine.tokens.hmac.compare_digest", noting)
+        right = contract["execution_token"]
+        wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+        assert (await e.report(contract, "progress", wrong)).status_code == 401
+        assert (await e.report(contract, "progress", right)).status_code == 200
+        assert compared == [wrong, wrong, right, right], "with the tokens of both parties, whichever it is"

@@ -1,5 +1,7 @@
 """Tenants over HTTP: the contract's shapes, who may do what, suspension, quotas."""
 
+import asyncio
+
 import pytest
 
 from tests.app.identity.harness import Identity
@@ -182,3 +184,19 @@ async def test_tenants_are_listed_in_pages_newest_first(id_: Identity) -> None:
             break
     assert seen == [*reversed(made), "tenant_operator"]
     assert (await id_.direct.get("/v1/tenants", params={"cursor": "nonsense"})).status_code == 400
+
+
+async def test_a_suspension_and_changes_of_quotas_at_the_same_time_lose_nothing(id_: Identity) -> None:
+    tenant_id, key, _ = await id_.tenant()
+    wanted = {name: number for number, name in enumerate(DEFAULTS, 1001)}
+    for suspended in (True, False):
+        wanted = {name: number + 100 for name, number in wanted.items()}
+        answers = await asyncio.gather(
+            *(id_.direct.put(f"/v1/tenants/{tenant_id}/quotas", json={name: wanted[name]}) for name in wanted),
+            id_.direct.post(f"/v1/tenants/{tenant_id}/{'suspend' if suspended else 'activate'}"),
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        read = (await id_.direct.get(f"/v1/tenants/{tenant_id}")).json()
+        assert read["quotas"] == wanted
+        assert read["status"] == ("SUSPENDED" if suspended else "ACTIVE")
+    assert (await id_.validate(key)).json()["quotas"] == wanted

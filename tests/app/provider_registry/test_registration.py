@@ -1,6 +1,7 @@
 """Registering providers: one name is one provider, keys are looked up and rotate, nobody assigns himself trust."""
 
 import asyncio
+import hmac
 
 import pytest
 
@@ -273,3 +274,19 @@ async def test_what_a_crash_left_in_the_index_is_dropped_later(registry: Registr
     registry.clock.advance(120)
     assert (await registry.client.get(search)).json()["total"] == 1
     assert await store.count("skill_index", {"key": "c:nlp"}) == 1
+
+
+async def test_keys_are_compared_in_constant_time(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 4.6: they were not."""
+    key = (await registry.register("Agent"))["api_key"]
+    compared: list[tuple[int, int]] = []
+    real = hmac.compare_digest
+
+    def noting(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return real(one, other)
+
+    monkeypatch.setattr("aex.core.keys.hmac.compare_digest", noting)
+    assert (await registry.verdict(key))["valid"] is True
+    assert (await registry.verdict(key[:-1] + ("0" if key[-1] != "0" else "1")))["valid"] is False
+    assert compared == [(64, 64), (64, 64)]

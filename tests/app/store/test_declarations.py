@@ -124,3 +124,14 @@ asyncio.run(main())
 def test_start_up_pays_for_one_driver(store_type: str, driver: str) -> None:
     done = subprocess.run([sys.executable, "-c", START, store_type], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([driver])
+
+
+def test_what_the_databases_drop_by_themselves_and_nothing_else() -> None:
+    """Written by hand: a field too many loses data, one too few keeps it for ever."""
+    assert {name: collection.ttl for name, collection in load().items() if collection.ttl} == {
+        "bids": "purge_at",
+        "work_bids": "purge_at",
+        "telemetry_logs": "purge_at",
+        "telemetry_metrics": "purge_at",
+        "telemetry_spans": "purge_at",
+    }

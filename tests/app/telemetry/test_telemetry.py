@@ -1,5 +1,6 @@
 """Telemetry over HTTP: what is taken, what is found again, by whom."""
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aex.core.service_tokens import TokenProof, public_key
 from aex.telemetry.app import DEFINITION
 from aex.telemetry.models import MAX_BATCH
 from tests.app.support import TestClock, client_of, error_code, running
@@ -259,3 +261,25 @@ async def test_pages_give_every_record_once_newest_first(
 
 def at(second: int) -> str:
     return (START + timedelta(seconds=second)).isoformat()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_with_service_auth_on_nobody_writes_or_reads_unproven(kind: str) -> None:
+    seed, gateway = (base64.b64encode(letter * 32).decode() for letter in (b"s", b"g"))
+    async with running(
+        DEFINITION,
+        AEX_SERVICE_AUTH="token",
+        AEX_SERVICE_SEED=seed,
+        AEX_CALLERS="aex-gateway",
+        AEX_SERVICE_KEYS={"aex-gateway": public_key(gateway)},
+    ) as app:
+        good = dict(await TokenProof("aex-gateway", gateway).headers(DEFINITION.name, ""))
+        elsewhere = dict(await TokenProof("aex-gateway", gateway).headers("aex-settlement", ""))
+        forged = dict(await TokenProof("aex-gateway", seed).headers(DEFINITION.name, ""))
+        async with client_of(app, x_tenant_id="tenant_a") as client:
+            for headers in ({}, elsewhere, forged):
+                answer = await client.post(f"/v1/{kind}", json=[{"service": "a", "trace_id": "t"}], headers=headers)
+                assert answer.status_code == 401, headers
+                assert (await client.get("/v1/logs", headers=headers)).status_code == 401
+            answer = await client.post(f"/v1/{kind}", json=[{"service": "a", "trace_id": "t"}], headers=good)
+            assert answer.status_code == 202

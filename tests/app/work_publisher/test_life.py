@@ -7,7 +7,7 @@ import pytest
 
 from aex.store import open_store
 from aex.work_publisher.app import DEFINITION
-from tests.app.support import client_of, error_code, run_duties, running, settings_of
+from tests.app.support import client_of, error_code, run_duties, running, runtime_of, settings_of
 from tests.app.work_publisher.conftest import WORK, Publisher
 from tests.app.work_publisher.registry import Registry
 
@@ -260,3 +260,16 @@ async def test_defect_lists_and_indexes_find_what_was_stored() -> None:
         work_id = (await client.post("/v1/work", json=WORK)).json()["work_id"]
         page = await store.query("work_specs", {"consumer_id": "default_consumer"}, order="-created_at", limit=10)
         assert [stored.id for stored in page.items] == [work_id]
+
+
+async def test_markers_of_counted_bids_go_a_month_after_the_window_and_the_count_stays(publisher: Publisher) -> None:
+    work_id = await publisher.publish(bid_window_ms=5000)
+    for bid_id in ("bid_1", "bid_2"):
+        assert (await publisher.act(work_id, "bids", {"bid_id": bid_id})).status_code == 200
+    store = runtime_of(publisher.app).store
+    found = await store.get_many("work_bids", ["bid_1", "bid_2"])
+    assert {str(stored.doc["purge_at"]) for stored in found.values()} == {"2026-12-24T12:00:05.000000Z"}
+    for bid_id in found:
+        await store.delete("work_bids", bid_id)  # as the database does
+    assert (await publisher.act(work_id, "bids", {"bid_id": "bid_1"})).status_code == 200
+    assert (await publisher.work(work_id))["bids_received"] == 2
