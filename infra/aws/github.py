@@ -24,6 +24,7 @@ from infra.aws.permissions import (
     identity_statements,
     managed_statements,
     not_production,
+    not_productions_names,
     state_statements,
 )
 from infra.aws.state import KEY_HOLDERS, State
@@ -92,7 +93,7 @@ class Pipelines(pulumi.ComponentResource):
         bucket, keys = self._state.bucket.arn, self._state.keys
         statements = state_statements(bucket, keys[environment].arn, self._state.bucket_key.arn, write=True)
         if environment != "production":
-            statements += not_production(bucket)
+            statements += [*not_production(bucket), *not_productions_names(self._ctx)]
         name = physical_name(DEPLOY_ROLE, environment, Kind.IAM_ROLE)
         made = self._role(name, f"Deploys {environment} from GitHub", environment, allowed, statements)
         for policy, arn in self._shared.items():

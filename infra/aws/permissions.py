@@ -13,7 +13,9 @@ import pulumi
 
 from infra.aws.context import Context
 from infra.aws.iam import TASKS, Statement
+from infra.aws.identity import OPERATIONS
 from infra.aws.state import state_objects
+from infra.components.catalog import CATALOG
 
 DEPLOY_ROLE: Final = "aex-github-actions-role"
 PREVIEW_ROLE: Final = "aex-github-preview-role"
@@ -67,6 +69,11 @@ MANAGED: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 """Policy -> service -> actions (with the service's prefix left out). Names of resources are not known for most of these
 before they exist; the tag of the environment divides them (`deploy_limits`)."""
 
+_DIRECTIONS: Final = (
+    "central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west",
+)  # fmt: skip
+"""The middle of names of regions."""
+
 SERVICE_LINKED: Final = ("ecs", "elasticloadbalancing", "rds", "ecs.application-autoscaling", "wafv2")
 
 
@@ -85,7 +92,8 @@ def boundary_statements(ctx: Context) -> list[Statement]:
                 "secretsmanager:GetSecretValue",
             ],
             resources=[
-                ctx.arn("ecr", "repository/agent-exchange/*"),
+                # Of any region, path and account: `image.registry` may be somebody else's, and roles name repositories.
+                f"arn:{ctx.partition}:ecr:*:*:repository/*",
                 f"arn:{ctx.partition}:logs:*:{ctx.account}:log-group:*agent-exchange*",
                 f"arn:{ctx.partition}:secretsmanager:*:{ctx.account}:secret:aex-*",
                 # What DocumentDB keeps its master passwords in.
@@ -184,6 +192,13 @@ def identity_statements(ctx: Context) -> list[Statement]:
             resources=[f"arn:{ctx.partition}:iam::{ctx.account}:role/aex-github-*", ctx.boundary],
         ),
         Statement(
+            # AWS makes and rotates them; the operations task alone reads them.
+            sid="NeverTheMasterPassword",
+            effect="Deny",
+            actions=["secretsmanager:GetSecretValue"],
+            resources=[f"arn:{ctx.partition}:secretsmanager:*:{ctx.account}:secret:rds!cluster-*"],
+        ),
+        Statement(
             sid="NeverWithoutTheBoundary",
             effect="Deny",
             actions=["iam:DeleteRolePermissionsBoundary"],
@@ -209,10 +224,11 @@ def state_statements(
 ) -> list[Statement]:
     """The state of stacks: objects in `bucket`, encrypted by it with `bucket_key`; secrets inside with `key`."""
     actions = ["s3:GetObject", *(["s3:DeleteObject", "s3:PutObject"] if write else [])]
+    secrets = ["kms:Decrypt", "kms:DescribeKey", *(["kms:Encrypt"] if write else [])]
     return [
         Statement(sid="FindStates", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[bucket]),
         Statement(sid="States", actions=actions, resources=[pulumi.Output.concat(bucket, "/.pulumi/*")]),
-        Statement(sid="SecretsInStates", actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"], resources=[key]),
+        Statement(sid="SecretsInStates", actions=secrets, resources=[key]),
         Statement(
             # The bucket's own encryption, which says nothing about the secrets inside an object.
             sid="ObjectsOfTheBucket",
@@ -244,6 +260,28 @@ def not_production(bucket: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
+def not_productions_names(ctx: Context) -> list[Statement]:
+    """What keeps a deployment away from production where AWS does not look at tags: production's names are bare."""
+    roles = ["aex-execution", "aex-flow-logs", *(f"{service}-task" for service in (*CATALOG.names, OPERATIONS))]
+    # With a hyphen and a number every region ends, and nothing that a stack's name is appended to.
+    regions = (f"??-{where}-?" for where in (*_DIRECTIONS, "gov-east", "gov-west"))
+    buckets = [f"arn:{ctx.partition}:s3:::aex-access-logs-{ctx.account}-{region}" for region in regions]
+    return [
+        Statement(
+            sid="NeverProductionsRoles",
+            effect="Deny",
+            actions=["iam:*"],
+            resources=[f"arn:{ctx.partition}:iam::{ctx.account}:role/{name}" for name in roles],
+        ),
+        Statement(
+            sid="NeverProductionsAccessLogs",
+            effect="Deny",
+            actions=["s3:*"],
+            resources=[*buckets, *(f"{bucket}/*" for bucket in buckets)],
+        ),
+    ]
+
+
 PREVIEW: Final = (
     "ec2:DescribeAvailabilityZones",
     "route53:GetHostedZone",
@@ -265,5 +303,6 @@ __all__ = [
     "identity_statements",
     "managed_statements",
     "not_production",
+    "not_productions_names",
     "state_statements",
 ]

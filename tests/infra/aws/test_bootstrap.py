@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from infra.aws.context import Context
+from infra.aws.identity import execution_statements
+from infra.aws.operations import operations_statements
+from infra.components.catalog import CATALOG
 from tests.infra.aws import stacks
 from tests.infra.aws.stacks import ACCOUNT, REGION
-from tests.infra.mocks import Run
+from tests.infra.mocks import Resource, Run
 
 SUBJECTS = {
     # role: what GitHub's token must say, by names and by the ids that never change
@@ -25,6 +29,10 @@ SUBJECTS = {
         "repo:acme@123/agent-exchange@456:pull_request",
     },
 }
+
+MASTER = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
+LOGS = f"arn:aws:s3:::aex-access-logs-{ACCOUNT}-eu-central-1"
+"""Production's, in another region than bootstrap's."""
 
 
 def statements(run: Run, role: str) -> list[dict[str, Any]]:
@@ -91,6 +99,21 @@ def test_roles_trust_one_repository_in_one_environment() -> None:
         ("aex-github-actions-role-staging", "ecs:UpdateService", "arn:any", "staging", True),
         ("aex-github-actions-role-staging", "ecs:UpdateService", "arn:any", "production", False),
         ("aex-github-actions-role-staging", "rds:DeleteDBCluster", "arn:any", "production", False),
+        ("aex-github-preview-role", "kms:Encrypt", "key:state-staging", "staging", False),
+        ("aex-github-actions-role-staging", "kms:Encrypt", "key:state-staging", "staging", True),
+        # Neither roles that are passed, nor objects, nor AWS's own secrets carry a tag that IAM would look at.
+        ("aex-github-actions-role-staging", "iam:PassRole", "role:aex-operations-task-staging", "none", True),
+        ("aex-github-actions-role-staging", "iam:PassRole", "role:aex-operations-task", "none", False),
+        ("aex-github-actions-role-staging", "iam:PassRole", "role:aex-execution", "none", False),
+        ("aex-github-actions-role-staging", "iam:UpdateAssumeRolePolicy", "role:aex-identity-task", "none", False),
+        ("aex-github-actions-role-staging", "secretsmanager:GetSecretValue", MASTER, "none", False),
+        ("aex-github-actions-role", "secretsmanager:GetSecretValue", MASTER, "none", False),
+        ("aex-github-actions-role", "iam:PassRole", "role:aex-operations-task", "production", True),
+        ("aex-github-actions-role-staging", "s3:GetObject", f"{LOGS}/alb/x.gz", "none", False),
+        ("aex-github-actions-role-staging", "s3:DeleteBucket", LOGS, "none", False),
+        ("aex-github-actions-role-staging", "s3:DeleteBucket", f"{LOGS}-staging", "none", True),
+        ("aex-github-actions-role-staging", "s3:DeleteBucket", f"{LOGS}-pr-7", "none", True),
+        ("aex-github-actions-role", "s3:DeleteBucket", LOGS, "production", True),
         ("aex-github-actions-role", "s3:PutObject", "state:production", "bootstrap", True),
         ("aex-github-actions-role", "kms:Decrypt", "key:state-production", "production", True),
         ("aex-github-actions-role", "rds:CreateDBCluster", "arn:any", "production", True),
@@ -134,6 +157,49 @@ def test_the_boundary_covers_what_stacks_give_their_roles() -> None:
     }
     assert given <= limits
     assert not [action for action in limits if action.startswith("iam:") or "*" in action]
+
+
+def test_the_boundary_covers_the_images_and_logs_that_stacks_give_their_roles() -> None:
+    """Resources, in whatever region, account and path they are; not only actions."""
+    (boundary,) = [each for each in stacks.bootstrap().of("aws:iam/policy:Policy") if each.name == "boundary"]
+    limits = json.loads(boundary.inputs["policy"])["Statement"]
+    settings = stacks.settings_of(
+        "staging", image={**stacks.IMAGES, "registry": "999999999999.dkr.ecr.eu-west-1.amazonaws.com/acme/x"}
+    )
+    assert settings.aws is not None
+    region = "ap-southeast-2"
+    ctx = Context(settings=settings, aws=settings.aws, region=region, account=ACCOUNT)
+    master = f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:rds!cluster-1"
+    key = f"arn:aws:kms:{region}:{ACCOUNT}:key/1"
+    given = [
+        *execution_statements(ctx, CATALOG, key, [f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:aex-mongo-uri-1"]),
+        *operations_statements(ctx, [master], key),
+    ]
+    pairs = [(action, str(each)) for statement in given for action in statement.actions for each in statement.resources]
+    assert ("ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:999999999999:repository/acme/x/aex-identity") in pairs
+    uncovered = [
+        (action, resource)
+        for action, resource in pairs
+        if not any(
+            action in limit["Action"] and any(fnmatch.fnmatchcase(resource, each) for each in limit["Resource"])
+            for limit in limits
+        )
+    ]
+    assert uncovered == []
+
+
+def test_production_is_kept_from_others_by_every_name_that_it_has() -> None:
+    (deny,) = [
+        each
+        for each in statements(stacks.bootstrap(), "aex-github-actions-role-staging")
+        if each["Sid"] == "NeverProductionsRoles"
+    ]
+    names = {f"arn:aws:iam::{ACCOUNT}:role/{each.inputs['name']}" for each in production_roles()}
+    assert set(deny["Resource"]) == names
+
+
+def production_roles() -> list[Resource]:
+    return stacks.stack("production").of("aws:iam/role:Role")
 
 
 def test_documents_fit_into_policies() -> None:
