@@ -44,7 +44,7 @@ class SqliteBackend:
         file = prepare(path)
         self._lock = OwnerLock(file) if file else None
         self._ttl = [c for c in collections.values() if c.ttl]
-        self._next_purge = 0.0
+        self._purged = time.monotonic()  # a start has other things to do; nothing hangs on the minute
         try:
             self._commit = GroupCommit(partial(connect, file, collections), self._purge)
         except BaseException:
@@ -137,9 +137,9 @@ class SqliteBackend:
 
     def _purge(self, connection: sqlite3.Connection) -> None:
         """Drop some documents past their time; the next minute takes the next ones."""
-        if not self._ttl or time.monotonic() < self._next_purge:
+        if not self._ttl or time.monotonic() < self._purged + _PURGE_SECONDS:
             return
-        self._next_purge = time.monotonic() + _PURGE_SECONDS
+        self._purged = time.monotonic()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         for collection in self._ttl:
             connection.execute(sql.purge(collection.name, collection.ttl or "", _PURGE_ROWS), (now,))
