@@ -30,6 +30,7 @@ FILTERS = {
     "work_id": "",
     "category": "general",
     "skill_tags": "fast",
+    "domain": "general",
     "count_only": "true",
     "mine": "true",
 }
