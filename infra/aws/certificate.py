@@ -5,8 +5,9 @@ Owns the certificate, its validation record and the bounded wait for it. Does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -46,6 +47,10 @@ class Certificate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         proof = certificate.domain_validation_options.apply(lambda options: options[0])
+        # The engine's hook is told the record's name only; by then this has the rest of it.
+        wanted: list[Proof] = []
+        proof.apply(lambda option: wanted.append(proof_of(option)))
+        hook = pulumi.ErrorHook("certificate-pending", _pending(domain, wanted))
         record = aws.route53.Record(
             "validation",
             zone_id=zone_id,
@@ -64,7 +69,7 @@ class Certificate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 custom_timeouts=pulumi.CustomTimeouts(create=WAIT),
-                hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("certificate-pending", _pending(domain))]),
+                hooks=pulumi.ResourceHookBinding(on_error=[hook]),
             ),
         )
         return validation.certificate_arn
@@ -97,18 +102,41 @@ def zone_id_of(ctx: Context, domain: str) -> str | None:
         ) from error
 
 
-def _pending(domain: str) -> Callable[[pulumi.ErrorHookArgs], bool]:
-    def explain(args: pulumi.ErrorHookArgs) -> bool:
-        inputs = cast("Mapping[str, object]", args.new_inputs or {})
-        records = cast("list[str]", inputs.get("validationRecordFqdns") or [])
-        pulumi.log.error(
-            f"the certificate for {domain} was not validated within {WAIT}. ACM looks for the CNAME "
-            f"{', '.join(records)}, which is in the zone: check with `dig` that the parent zone "
-            "delegates to the zone's name servers, then run `pulumi up` again"
-        )
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The record that ACM looks for."""
+
+    type: str
+    name: str
+    value: str
+
+
+def proof_of(option: aws.acm.outputs.CertificateDomainValidationOption) -> Proof:
+    """What ACM says about the record."""
+    return Proof(
+        type=option.resource_record_type or "",
+        name=option.resource_record_name or "",
+        value=option.resource_record_value or "",
+    )
+
+
+def pending_text(domain: str, wanted: Sequence[Proof]) -> str:
+    """What people have to check when the certificate stays pending."""
+    records = "; ".join(f"type {proof.type}, name {proof.name}, value {proof.value}" for proof in wanted)
+    names = " ".join(f"`dig +trace {proof.type} {proof.name}`" for proof in wanted) or "`dig +trace`"
+    return (
+        f"the certificate for {domain} was not validated within {WAIT}. ACM looks for this record: "
+        f"{records or 'see aws acm describe-certificate'}. It is in the zone: check with {names} that the parent zone "
+        "delegates to the zone's name servers, then run `pulumi up` again"
+    )
+
+
+def _pending(domain: str, wanted: Sequence[Proof]) -> Callable[[pulumi.ErrorHookArgs], bool]:
+    def explain(_: pulumi.ErrorHookArgs) -> bool:
+        pulumi.log.error(pending_text(domain, wanted))
         return False
 
     return explain
 
 
-__all__ = ["Certificate", "zone_id_of", "zone_of"]
+__all__ = ["Certificate", "Proof", "pending_text", "proof_of", "zone_id_of", "zone_of"]

@@ -6,6 +6,7 @@ the firewall, or the security group.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,10 @@ TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 INTERNAL: Final = ("/internal", "/internal/*")
 """Routes between services. The gateway does not forward them either; two locks are cheap."""
+
+_PROTOCOL: Final = "HTTP"
+_PROTOCOL_VERSION: Final = "HTTP1"
+_HASH_LENGTH: Final = 6
 
 _IDLE_SECONDS: Final = 60
 """Below the services' keep-alive of 620 s: the server is never the one that closes first."""
@@ -104,10 +109,10 @@ class Ingress(pulumi.ComponentResource):
         ctx, service = self._ctx, args.service
         return aws.lb.TargetGroup(
             service.name,
-            name=ctx.name(f"{service.name}-tg", Kind.TARGET_GROUP),
+            name=pulumi.Output.from_input(args.place.vpc_id).apply(lambda vpc: target_group_name(ctx, service, vpc)),
             target_type="ip",
-            protocol="HTTP",
-            protocol_version="HTTP1",
+            protocol=_PROTOCOL,
+            protocol_version=_PROTOCOL_VERSION,
             port=service.port,
             vpc_id=args.place.vpc_id,
             deregistration_delay=DEREGISTRATION_SECONDS,
@@ -124,11 +129,7 @@ class Ingress(pulumi.ComponentResource):
                 unhealthy_threshold=3,
             ),
             tags=ctx.tags(service=service.name),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # Names are fixed, and a listener holds on to the old one: it is freed before the new one takes it.
-                delete_before_replace=True,
-            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _listener(
@@ -189,6 +190,17 @@ class Ingress(pulumi.ComponentResource):
         )
 
 
+def target_group_name(ctx: Context, service: Service, vpc_id: str) -> str:
+    """A name for each life of a target group, as short as its kind wants it.
+
+    What AWS replaces it for is hashed into the name: the new one is made first, listener and service move over, and
+    only then can the old one go, which AWS refuses to delete while a listener forwards to it.
+    """
+    replaced_for = f"{service.port} {_PROTOCOL} {_PROTOCOL_VERSION} {vpc_id}"
+    short = hashlib.sha256(replaced_for.encode()).hexdigest()[:_HASH_LENGTH]
+    return ctx.name(f"{service.name}-tg-{short}", Kind.TARGET_GROUP)
+
+
 def listening_ports(ctx: Context) -> tuple[int, ...]:
     """Where clients may come in."""
     return (80, 443) if ctx.aws.domain else (80,)
@@ -205,4 +217,4 @@ def _to_https() -> aws.lb.ListenerDefaultActionArgs:
     )
 
 
-__all__ = ["INTERNAL", "TLS_POLICY", "Ingress", "IngressArgs", "listening_ports"]
+__all__ = ["INTERNAL", "TLS_POLICY", "Ingress", "IngressArgs", "listening_ports", "target_group_name"]

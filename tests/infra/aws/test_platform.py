@@ -2,6 +2,8 @@
 
 import base64
 import ipaddress
+import re
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -11,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pulumi import _types as sdk
 
 from infra.aws.addresses import plan
+from infra.aws.certificate import Proof, pending_text
+from infra.aws.context import Context
 from infra.aws.foundation import needed
+from infra.aws.ingress import target_group_name
 from infra.aws.secrets import public_key
+from infra.components.catalog import CATALOG
 from infra.components.rotation import versions
 from infra.config import ConfigError
 from tests.infra import arguments
@@ -80,11 +86,28 @@ def test_production_has_the_guides_bare_names() -> None:
         "aex-api-key-salt",
         "aex-cluster",
         "aex-alb",
-        "aex-gateway-tg",
         "aex-docdb",
         "aex-docdb-subnet-group",
         "aex-docdb-sg",
     } <= names
+
+
+def test_a_target_group_can_be_replaced_while_the_listener_uses_it() -> None:
+    """A new name with everything that AWS replaces it for, and the new one first."""
+    group = stacks.stack("production").one("aws:lb/targetGroup:TargetGroup")
+    assert not group.options.deleteBeforeReplace
+    settings = stacks.settings_of("pr-123")
+    assert settings.aws is not None
+    ctx = Context(settings=settings, aws=settings.aws, region=stacks.REGION, account=stacks.ACCOUNT)
+    gateway = CATALOG.service("aex-gateway")
+    moved = replace(gateway, port=gateway.port + 1)
+    names = [target_group_name(ctx, gateway, "vpc-1"), target_group_name(ctx, gateway, "vpc-2")]
+    names += [target_group_name(ctx, moved, "vpc-1")]
+    assert len(set(names)) == 3
+    assert names[0] == target_group_name(ctx, gateway, "vpc-1"), "unchanged, it stays"
+    for name in [*names, group.inputs["name"]]:
+        assert re.fullmatch(r"aex-gateway-tg-[0-9a-f]{6}(-pr-123)?", name)
+        assert len(name) <= 32
 
 
 @pytest.mark.parametrize("cidr", ["10.20.0.0/16", "172.16.0.0/20"])
@@ -179,6 +202,13 @@ def test_a_domain_gets_a_certificate_a_record_and_modern_tls() -> None:
     alias = run.one("aws:route53/record:Record", "domain").inputs
     assert (alias["name"], alias["type"]) == ("aex.example.org", "A")
     assert run.outputs["aws"]["gatewayUrl"] == "https://aex.example.org"
+
+
+def test_a_certificate_that_stays_pending_is_told_with_the_whole_record() -> None:
+    text = pending_text("aex.example.org", [Proof("CNAME", "_1.aex.example.org.", "_2.acm-validations.aws.")])
+    assert "type CNAME, name _1.aex.example.org., value _2.acm-validations.aws." in text
+    assert "`dig +trace CNAME _1.aex.example.org.`" in text
+    assert "run `pulumi up` again" in text
 
 
 def test_without_a_domain_staging_speaks_http() -> None:
