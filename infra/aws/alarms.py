@@ -48,6 +48,17 @@ class Door:
     target_group: pulumi.Input[str]
 
 
+RUNNING: Final = Rule(
+    name="running",
+    description="No task runs",
+    namespace=_INSIGHTS,
+    metric="RunningTaskCount",
+    statistic="Minimum",
+    below=1,
+    minutes=3,
+    missing=SOMETHING_WRONG,
+)
+
 SATURATION: Final = (
     Rule(
         name="cpu",
@@ -67,16 +78,7 @@ SATURATION: Final = (
         above=85,
         minutes=5,
     ),
-    Rule(
-        name="running",
-        description="No task runs",
-        namespace=_INSIGHTS,
-        metric="RunningTaskCount",
-        statistic="Minimum",
-        below=1,
-        minutes=3,
-        missing=SOMETHING_WRONG,
-    ),
+    RUNNING,
 )
 """Never a reason to roll back: a deployment that is under way may show any of these."""
 
@@ -286,6 +288,7 @@ def _database(
 __all__ = [
     "BALANCER_RULES",
     "NAT_RULES",
+    "RUNNING",
     "SATURATION",
     "TARGET_RULE",
     "Door",

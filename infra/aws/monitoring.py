@@ -13,10 +13,21 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.alarms import BALANCER_RULES, NAT_RULES, SATURATION, TARGET_RULE, Door, Rule, alarm, database_rules
+from infra.aws.alarms import (
+    BALANCER_RULES,
+    NAT_RULES,
+    RUNNING,
+    SATURATION,
+    TARGET_RULE,
+    Door,
+    Rule,
+    alarm,
+    database_rules,
+)
 from infra.aws.cluster import cluster_name
 from infra.aws.context import Context
 from infra.aws.dashboard import Dashboard
+from infra.aws.scaling import tasks_of
 from infra.aws.service import AwsService
 from infra.aws.slo import Objective
 from infra.components.naming import Kind
@@ -66,8 +77,10 @@ class Monitoring(pulumi.ComponentResource):
         made = [each for service in watched.services.values() for each in service.rollback_alarms]
         for name, deployed in watched.services.items():
             of = {"ClusterName": cluster_name(ctx), "ServiceName": deployed.service.name}
-            # Before the service exists, "no task runs" would be true, and everybody would be told.
-            made += self._alarms(name, SATURATION, of, after=deployed.service, service=name)
+            # Where no task has to run, "no task runs" is no alarm; before the service exists, everybody would be told.
+            idle = tasks_of(ctx, catalog.service(name)).minimum == 0
+            rules = [rule for rule in SATURATION if not (idle and rule is RUNNING)]
+            made += self._alarms(name, rules, of, after=deployed.service, service=name)
         balancer = {"LoadBalancer": watched.door.balancer}
         target = {**balancer, "TargetGroup": watched.door.target_group}
         made += self._alarms("aex-alb", BALANCER_RULES, balancer)

@@ -86,6 +86,11 @@ class AwsNetwork(Section):
             raise ValueError(
                 f"cidr {self.cidr} is too small for six subnets: use /{_SMALLEST_NETWORK_PREFIX} or larger"
             )
+        if self.nat is Nat.NONE and not self.interface_endpoints:
+            raise ValueError(
+                "nat none without interfaceEndpoints leaves tasks no way to images, secrets and logs: set "
+                "interfaceEndpoints to true, or nat to single or per-az"
+            )
         if self.nat is Nat.NONE:
             outward = [service.name for service in CATALOG.services if service.external]
             if outward:
@@ -189,6 +194,11 @@ class AwsSettings(Section):
                     raise ValueError(f"{key} is of no use without a domain: set domain, or remove {key}")
         elif self.allow_http:
             raise ValueError("allowHttp is for a stack without a domain: remove allowHttp, or domain")
+        if self.network.nat is Nat.NONE and self.database.kind is Database.ATLAS:
+            raise ValueError(
+                "network.nat none and database.kind atlas exclude each other: a stack without a way out needs a "
+                "database of its own network; set network.nat to single or per-az, or database.kind to documentdb"
+            )
         atlas = self.database.atlas_cidr
         if atlas is not None and ipaddress.IPv4Network(atlas).overlaps(ipaddress.IPv4Network(self.network.cidr)):
             raise ValueError(f"database.atlasCidr {atlas} overlaps network.cidr {self.network.cidr}: move one of them")

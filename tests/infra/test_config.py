@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 
+from infra.components.catalog import CATALOG
 from infra.config import Cloud, ConfigError, Environment, Settings, load
 from infra.config.aws import Nat
 from infra.config.gcp import Access, Egress
@@ -218,6 +220,11 @@ def test_contradictions_on_this_machine(local: dict[str, object], message: str) 
         ("staging", {"network": {"availabilityZones": ["us-east-1a"]}}, "at least two different zones"),
         ("staging", {"network": {"availabilityZones": ["us-east-1a", "eu-west-1b"]}}, "eu-west-1b is not in region"),
         ("staging", {"network": {"nat": "none"}}, "which aex-work-publisher needs: use single or per-az"),
+        (
+            "staging",
+            {"network": {"nat": "none", "interfaceEndpoints": False}},
+            "no way to images, secrets and logs: set interfaceEndpoints to true, or nat to single or per-az",
+        ),
         ("staging", {"database": {"kind": "atlas"}}, "atlasCidr and kind atlas go together"),
         ("staging", {"database": {"sharedWith": "qa"}}, "sharedWith is for kind shared"),
         ("staging", {"database": {"kind": "shared", "sharedWith": "qa"}}, "shared is for ephemeral stacks"),
@@ -246,6 +253,17 @@ def test_contradictions_on_this_machine(local: dict[str, object], message: str) 
 )
 def test_contradictions_on_amazon(stack: str, aws: dict[str, object], message: str) -> None:
     assert message in refused(stack, {"clouds": ["aws"], "aws": aws})
+
+
+def test_atlas_needs_a_way_out_even_where_no_service_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = [service for service in CATALOG.services if not service.external]
+    monkeypatch.setattr("infra.config.aws.CATALOG", SimpleNamespace(services=inside))
+    atlas = {"kind": "atlas", "atlasCidr": "192.168.248.0/21", "atlasPeering": "pcx-0123456789abcdef0"}
+    closed = {"nat": "none", "interfaceEndpoints": True}
+    assert settings("staging", {"clouds": ["aws"], "aws": {"network": closed}}).aws is not None
+    message = refused("staging", {"clouds": ["aws"], "aws": {"network": closed, "database": atlas}})
+    assert "network.nat none and database.kind atlas exclude each other" in message
+    assert "set network.nat to single or per-az" in message
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,14 @@ def test_nobody_is_told_that_nothing_runs_before_anything_could() -> None:
         assert deployed in set(run.one(ALARM, f"{service}-running").options.dependencies)
 
 
+def test_where_no_task_has_to_run_none_is_missed() -> None:
+    scaling = {"aex-telemetry": {"fixed": 0}, "aex-settlement": {"minimum": 0}, "aex-identity": {"fixed": 1}}
+    run = stacks.run_of(stacks.settings_of("staging", {"scaling": scaling}))
+    missed = {each.name.removesuffix("-running") for each in run.of(ALARM) if each.name.endswith("-running")}
+    assert missed == set(PORTS) - {"aex-telemetry", "aex-settlement"}
+    assert run.one(ALARM, "aex-telemetry-memory")
+
+
 def test_database_door_and_ways_out_are_watched() -> None:
     names = {each.name for each in stacks.stack("production").of(ALARM)}
     assert {f"aex-docdb-{rule}" for rule in ("cpu", "memory", "connections", "cursors", "lag")} <= names
