@@ -65,6 +65,12 @@ Summary = dict[str, int]
 """Operation -> number of resources, as the engine counts them; without the unchanged ones."""
 
 
+def _listen_as_in_a_terminal() -> None:
+    """Undo what `nohup` or a job in the background has set: children inherit that a signal is ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class Workshop:
     """One copy of the project, one stack in it, and the ports that its services use."""
@@ -100,6 +106,7 @@ class Workshop:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_listen_as_in_a_terminal,
         )
 
     def pulumi(self, *arguments: str, fails: bool = False, seconds: float = 110) -> str:
