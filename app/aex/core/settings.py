@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     """Requests served at once before the service sheds with 503: bounds memory under overload."""
     otel_exporter_otlp_endpoint: str | None = None
     otel_traces_sampler_arg: float = Field(default=0.01, ge=0, le=1)
-    """Share of new traces that is sampled; tracing every request costs about 200 us (bench notes)."""
+    """Share of new traces that is sampled; tracing every request would add about 200 us to it."""
 
     @property
     def relaxed(self) -> bool:
