@@ -10,7 +10,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from infra.components.protocol.values import UNKNOWN, Plain, PlainProperties
 
@@ -75,24 +74,27 @@ class Context:
 
 
 class ResourceKind(ABC):
-    """One resource type. Subclasses name their token and implement create; the other operations have defaults."""
+    """One resource type, which subclasses (or instances, for types that are data) name.
 
-    token: ClassVar[str]
+    Subclasses implement create; the other operations have defaults.
+    """
+
+    token: str
     """For instance `aex:local:Process`."""
 
-    computed: ClassVar[frozenset[str]] = frozenset()
+    computed: frozenset[str] = frozenset()
     """Outputs that are not inputs: unknown in the preview of a creation."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset()
+    volatile: frozenset[str] = frozenset()
     """The computed outputs that an update changes: unknown in the preview of an update."""
 
-    secret_outputs: ClassVar[frozenset[str]] = frozenset()
+    secret_outputs: frozenset[str] = frozenset()
     """Outputs that are secret whatever the inputs are."""
 
-    replace_on: ClassVar[frozenset[str]] = frozenset()
+    replace_on: frozenset[str] = frozenset()
     """Inputs that cannot change in place."""
 
-    delete_before_replace: ClassVar[bool] = False
+    delete_before_replace: bool = False
 
     def check(self, inputs: PlainProperties) -> Iterable[Failure]:
         """What is wrong with the inputs. Values may be UNKNOWN."""
@@ -103,6 +105,14 @@ class ResourceKind(ABC):
         """Inputs to add where the program gave none."""
         del urn, inputs
         return {}
+
+    def complete(self, urn: str, inputs: PlainProperties, former: PlainProperties | None) -> PlainProperties:
+        """The same for kinds whose defaults must not change while a resource lives, such as a name that was made up.
+
+        `former` are the inputs that it has now; None when a resource is created, or created anew to replace it.
+        """
+        del former
+        return self.defaults(urn, inputs)
 
     def diff(self, resource: Resource, inputs: PlainProperties) -> Change:
         """What has to change so that the resource is as the inputs say."""

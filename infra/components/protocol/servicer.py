@@ -116,7 +116,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         kind = self.provider.kind(_token(request.type, request.urn))
         given = decode(request.news)
         inputs = plain_properties(given)
-        defaults = kind.defaults(request.urn, inputs)
+        former = plain_properties(decode(request.olds)) if request.olds.fields else None
+        defaults = kind.complete(request.urn, inputs, former)
         failures = list(kind.check({**defaults, **inputs}))
         checked: Properties = mark_secrets({**defaults, **inputs}, given, frozenset())
         return provider_pb2.CheckResponse(inputs=encode(checked), failures=_failures(failures))
