@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from aex.store import StoreError
+from aex.tools import objects
 from aex.tools.lines import BadExport, parse
 from aex.tools.place import place_of
 
@@ -23,10 +24,10 @@ def add_arguments(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     check.add_argument("--data", help=_WHERE)
     check.add_argument("--url", help="ask settlement at this address for its ledger, instead of reading databases")
     out = add_parser("export", help="write all collections of an exchange as JSON lines")
-    out.add_argument("file", help="where to; - is the standard output")
+    out.add_argument("file", help="where to: a file, s3://<bucket>/<name>, or - for the standard output")
     out.add_argument("--data", help=_WHERE)
     into = add_parser("import", help="insert the documents of an export into an empty database")
-    into.add_argument("file", help="the export; - is the standard input")
+    into.add_argument("file", help="the export: a file, s3://<bucket>/<name>, or - for the standard input")
     into.add_argument("--data", help=_WHERE)
     into.add_argument("--resume", action="store_true", help="continue an import that was interrupted")
 
@@ -74,11 +75,25 @@ async def _import(chosen: argparse.Namespace) -> int:
     return 0
 
 
+class Target(Protocol):
+    """Where an export goes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Takes bytes."""
+        ...
+
+
 @contextmanager
-def _source(name: str) -> Generator[BinaryIO]:
+def _source(name: str) -> Generator[Iterable[bytes]]:
     """The export; half a file is refused here, before anything is written."""
     if name == "-":
         yield sys.stdin.buffer
+        return
+    if name.startswith(objects.SCHEME):
+        lines = objects.Lines(name)
+        for _ in parse(lines):
+            pass
+        yield lines
         return
     with Path(name).open("rb") as file:
         for _ in parse(file):
@@ -88,11 +103,15 @@ def _source(name: str) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def _target(name: str) -> Generator[BinaryIO]:
+def _target(name: str) -> Generator[Target]:
     """The file to write, which appears under its name only when it is whole; readable by its owner alone."""
     if name == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
+        return
+    if name.startswith(objects.SCHEME):
+        with objects.written(name) as upload:
+            yield upload
         return
     part = Path(f"{name}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
