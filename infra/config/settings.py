@@ -11,6 +11,7 @@ from infra.config.aws import AwsSettings
 from infra.config.gcp import Access, GcpSettings
 from infra.config.general import Cloud, Environment, GithubSettings, ImageSettings
 from infra.config.local import LocalSettings
+from infra.config.policy import PolicySettings
 from infra.config.section import Section, did_you_mean
 
 _SECRETS = [secret.name for secret in CATALOG.secrets]
@@ -44,6 +45,7 @@ class Settings(Section):
     secrets: dict[SecretName, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Secret -> version in use, from 1; a higher number rotates it."""
     github: GithubSettings | None = None
+    policy: PolicySettings = Field(default_factory=PolicySettings)
     local: LocalSettings | None = None
     aws: AwsSettings | None = None
     gcp: GcpSettings | None = None
