@@ -26,6 +26,7 @@ APIS: Final = {
     "cloudtrace": "traces",
     # What is used beyond it.
     "serviceusage": "enabling the others",
+    "telemetry": "traces, as services send them",
     "sts": "exchanging GitHub's tokens",
     "cloudkms": "keys of the state's secrets",
     "storage": "the state, exports",

@@ -32,6 +32,7 @@ from infra.gcp.scaling import instances_of
 from infra.gcp.scheduler import Scheduler
 from infra.gcp.secrets import Secrets
 from infra.gcp.service import GcpService, GcpServiceArgs
+from infra.gcp.traces import trace_variables
 
 IMAGE_PLATFORM: Final = "linux/amd64"
 """The only one that Cloud Run runs."""
@@ -142,6 +143,7 @@ class GcpPlatform(pulumi.ComponentResource):
             duties=DutyMode.EXTERNAL,
         )
         variables: dict[str, pulumi.Input[str]] = dict(environment_of(CATALOG, service, common, self._url))
+        variables |= trace_variables(self.ctx)
         # Where Cloud Run checks nobody, a token in a header proves nothing: such a service believes no caller.
         believed = callers_with_accounts(self.ctx, CATALOG, service.name) if door.check_invokers else {}
         variables["AEX_SERVICE_URL"] = self._url(service)
