@@ -66,6 +66,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Agree on the protocol's features."""
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True, accept_outputs=False)
 
+    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """An engine that has not started us (PULUMI_DEBUG_PROVIDERS) says where it is; we never call it back."""
+        return empty_pb2.Empty()
+
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """The provider's version."""
         return plugin_pb2.PluginInfo(version=self.provider.version)
