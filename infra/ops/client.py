@@ -16,8 +16,17 @@ class ExchangeError(Exception):
 class Client:
     """One caller of the gateway. `key` is a tenant's API key, `bearer` a provider's key or a contract's token."""
 
-    def __init__(self, url: str, *, key: str | None = None, bearer: str | None = None) -> None:
-        headers = {"X-API-Key": key} if key else {}
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        bearer: str | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """`more` are headers for what stands in front of the gateway, such as Google's own token."""
+        self._more = dict(more or {})
+        headers = {**self._more, **({"X-API-Key": key} if key else {})}
         if bearer:
             headers["Authorization"] = f"Bearer {bearer}"
         # Not from the environment: a proxy for the internet must not get requests for this machine.
@@ -32,9 +41,17 @@ class Client:
         """What the exchange answers to `body`."""
         return self._send("POST", path, body=body or {})
 
+    def delete(self, path: str) -> Json:
+        """What the exchange answers when `path` is to go."""
+        return self._send("DELETE", path)
+
     def with_bearer(self, token: str) -> "Client":
         """The same door, for the holder of `token` alone."""
-        return Client(self.url, bearer=token)
+        return Client(self.url, bearer=token, more=self._more)
+
+    def with_key(self, key: str) -> "Client":
+        """The same door, for the tenant whose API key this is."""
+        return Client(self.url, key=key, more=self._more)
 
     def _send(
         self,

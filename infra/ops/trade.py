@@ -104,7 +104,7 @@ class Trade:
     def _tenant(self, name: str, kind: str) -> Party:
         tenant = self.operator.post("/v1/tenants", {"name": f"{name} {self.mark}", "type": kind})
         key = cast(Mapping[str, str], tenant["api_key"])["key"]
-        return Party(str(tenant["id"]), Client(self.operator.url, key=key))
+        return Party(str(tenant["id"]), self.operator.with_key(key))
 
     def _deposit(self) -> Json:
         return self.consumer.client.post("/v1/deposits", {"tenant_id": self.consumer.tenant_id, "amount": DEPOSIT})

@@ -1,0 +1,1 @@
+"""The commands of `aexctl`, one file for those that belong together. None knows which cloud it works on."""
