@@ -13,6 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.context import Context
+from infra.aws.exports import exports_way
 from infra.aws.iam import Statement, document
 from infra.aws.network import Network
 from infra.components.naming import Kind
@@ -49,7 +50,7 @@ class Endpoints(pulumi.ComponentResource):
             service_name=f"com.amazonaws.{ctx.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in network.private_tables],
-            policy=document([_layers(ctx)]),
+            policy=document([_layers(ctx), exports_way(ctx)]),
             tags=ctx.tags(name="aex-s3"),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -88,7 +89,7 @@ class Endpoints(pulumi.ComponentResource):
 
 
 def _layers(ctx: Context) -> Statement:
-    """Image layers of this region, and nothing else: data cannot leave through somebody else's bucket."""
+    """Image layers of this region. With exports that is all: no data leaves through somebody else's bucket."""
     return Statement(
         sid="ImageLayers",
         actions=["s3:GetObject"],

@@ -1,7 +1,7 @@
 """Identities of the pipelines: GitHub's tokens are trusted for one repository, and for one environment each.
 
 Owns the OIDC provider (or refers to the account's), the boundary, a deploy role per environment and the preview role.
-What they may do is in `permissions.py`.
+What they may do is in `permissions.py` and `boundary.py`, what they may never do in `apart.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.apart import not_bootstrap, not_production, not_productions_names
+from infra.aws.boundary import boundary_statements
 from infra.aws.context import BOUNDARY_NAME, Context
 from infra.aws.iam import Statement, document
 from infra.aws.permissions import (
@@ -19,12 +21,9 @@ from infra.aws.permissions import (
     MANAGED,
     PREVIEW,
     PREVIEW_ROLE,
-    boundary_statements,
     bucket_statements,
     identity_statements,
     managed_statements,
-    not_production,
-    not_productions_names,
     state_statements,
 )
 from infra.aws.state import KEY_HOLDERS, State
@@ -92,6 +91,7 @@ class Pipelines(pulumi.ComponentResource):
     def _deploy_role(self, environment: str, allowed: Sequence[str]) -> pulumi.Output[str]:
         bucket, keys = self._state.bucket.arn, self._state.keys
         statements = state_statements(bucket, keys[environment].arn, self._state.bucket_key.arn, write=True)
+        statements += not_bootstrap(bucket)
         if environment != "production":
             statements += [*not_production(bucket), *not_productions_names(self._ctx)]
         name = physical_name(DEPLOY_ROLE, environment, Kind.IAM_ROLE)
@@ -108,6 +108,7 @@ class Pipelines(pulumi.ComponentResource):
         statements = [
             *state_statements(bucket, keys["staging"].arn, self._state.bucket_key.arn, write=False),
             Statement(sid="LookUp", actions=PREVIEW, resources=["*"]),
+            *not_bootstrap(bucket),
             *not_production(bucket),
         ]
         return self._role(PREVIEW_ROLE, "Previews pull requests", "staging", allowed, statements).arn

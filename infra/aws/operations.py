@@ -1,7 +1,8 @@
 """The one-off task of operators: users of the database, checks, export and import, under a role of its own.
 
 Every deployment that makes or changes a service runs it once before that, with its default command, which brings the
-database's users to what the stack wants. Its tags say where it runs, so that people can start it with another command:
+database's users to what the stack wants. It alone uses the bucket of exports (`exports.py`). Its tags say where it
+runs, so that people can start it with another command:
 
     aws ecs run-task --task-definition aex-operations --overrides '{"containerOverrides": [...]}' ...
 """
@@ -18,6 +19,7 @@ from infra.aws.cluster import cluster_name
 from infra.aws.container import ContainerArgs, container_definitions
 from infra.aws.context import Context
 from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG, run_before
+from infra.aws.exports import exports_statements
 from infra.aws.iam import Statement, role, trusted_tasks
 from infra.aws.identity import OPERATIONS, through
 from infra.aws.logs import log_group, service_log_group_name
@@ -87,7 +89,8 @@ class Operations(pulumi.ComponentResource):
                     image=args.image,
                     memory_mb=_MEMORY_MB,
                     port=None,
-                    environment=args.environment,
+                    # Names the nearest S3; what is declared decides, not what Fargate happens to add.
+                    environment={**args.environment, "AWS_DEFAULT_REGION": ctx.region},
                     secrets=args.references,
                     command=USERS_COMMAND if args.users else CHECK_COMMAND,
                     log_group=service_log_group_name(ctx, OPERATIONS),
@@ -111,10 +114,11 @@ class Operations(pulumi.ComponentResource):
 def operations_statements(
     ctx: Context, secrets: Sequence[pulumi.Input[str]], key: pulumi.Input[str]
 ) -> list[Statement]:
-    """Passwords of the database, nothing else."""
+    """Exports and passwords of the database, nothing else."""
     if not secrets:
-        return []
+        return exports_statements(ctx, key)
     return [
+        *exports_statements(ctx, key),
         Statement(sid="ReadPasswords", actions=["secretsmanager:GetSecretValue"], resources=secrets),
         Statement(
             sid="DecryptPasswords", actions=["kms:Decrypt"], resources=[key], conditions=through(ctx, "secretsmanager")

@@ -1,7 +1,7 @@
-"""What the pipelines may do, as tables: the boundary of every role that a stack creates, deployments, previews.
+"""What the pipelines may do, as tables: deployments, previews.
 
-Pure statements; the roles are in `github.py`. A policy document holds 6144 characters, so that a deployment's
-permissions come as several.
+Pure statements; the roles are in `github.py`, and what keeps one pipeline from what is another's is in `apart.py`. A
+policy document holds 6144 characters, so that a deployment's permissions come as several.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from typing import Final
 import pulumi
 
 from infra.aws.context import Context
+from infra.aws.exports import EXPORTS
 from infra.aws.iam import TASKS, Statement
-from infra.aws.identity import OPERATIONS
-from infra.aws.state import state_objects
-from infra.components.catalog import CATALOG
 
 DEPLOY_ROLE: Final = "aex-github-actions-role"
 PREVIEW_ROLE: Final = "aex-github-preview-role"
@@ -69,63 +67,7 @@ MANAGED: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 """Policy -> service -> actions (with the service's prefix left out). Names of resources are not known for most of these
 before they exist; the tag of the environment divides them (`deploy_limits`)."""
 
-_DIRECTIONS: Final = (
-    "central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west",
-)  # fmt: skip
-"""The middle of names of regions."""
-
 SERVICE_LINKED: Final = ("ecs", "elasticloadbalancing", "rds", "ecs.application-autoscaling", "wafv2")
-
-
-def boundary_statements(ctx: Context) -> list[Statement]:
-    """The most that any role of a stack can ever do, whatever its own policy says."""
-    return [
-        Statement(
-            sid="OwnImagesLogsAndSecrets",
-            actions=[
-                "ecr:BatchCheckLayerAvailability",
-                "ecr:BatchGetImage",
-                "ecr:GetDownloadUrlForLayer",
-                "logs:CreateLogStream",
-                "logs:DescribeLogStreams",
-                "logs:PutLogEvents",
-                "secretsmanager:GetSecretValue",
-            ],
-            resources=[
-                # Of any region, path and account: `image.registry` may be somebody else's, and roles name repositories.
-                f"arn:{ctx.partition}:ecr:*:*:repository/*",
-                f"arn:{ctx.partition}:logs:*:{ctx.account}:log-group:*agent-exchange*",
-                f"arn:{ctx.partition}:secretsmanager:*:{ctx.account}:secret:aex-*",
-                # What DocumentDB keeps its master passwords in.
-                f"arn:{ctx.partition}:secretsmanager:*:{ctx.account}:secret:rds!cluster-*",
-            ],
-        ),
-        Statement(
-            sid="WhatHasNoResource",
-            actions=[
-                "ecr:GetAuthorizationToken",
-                "logs:DescribeLogGroups",
-                "ssmmessages:CreateControlChannel",
-                "ssmmessages:CreateDataChannel",
-                "ssmmessages:OpenControlChannel",
-                "ssmmessages:OpenDataChannel",
-            ],
-            resources=["*"],
-        ),
-        Statement(
-            sid="KeysOfTheExchange",
-            actions=["kms:Decrypt"],
-            resources=[f"arn:{ctx.partition}:kms:*:{ctx.account}:key/*"],
-            conditions={"StringEquals": {"aws:ResourceTag/project": "agent-exchange"}},
-        ),
-        Statement(
-            # AWS's own key, which the database's master password is encrypted with.
-            sid="SecretsOfTheDatabase",
-            actions=["kms:Decrypt"],
-            resources=[f"arn:{ctx.partition}:kms:*:{ctx.account}:key/*"],
-            conditions={"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}},
-        ),
-    ]
 
 
 def managed_statements(name: str) -> list[Statement]:
@@ -208,14 +150,20 @@ def identity_statements(ctx: Context) -> list[Statement]:
 
 
 def bucket_statements(ctx: Context) -> list[Statement]:
-    """Buckets of stacks, which are told by their name."""
-    logs = f"arn:{ctx.partition}:s3:::aex-access-logs-*"
+    """Buckets of stacks, which are told by their name. Exports are a whole exchange's data: emptied, never read."""
+    logs, exports = (f"arn:{ctx.partition}:s3:::{name}-*" for name in ("aex-access-logs", EXPORTS))
     return [
         Statement(
-            sid="AccessLogBuckets",
+            sid="BucketsOfStacks",
             actions=["s3:CreateBucket", "s3:Delete*", "s3:Get*", "s3:List*", "s3:Put*"],
-            resources=[logs],
-        )
+            resources=[logs, exports],
+        ),
+        Statement(
+            sid="NeverExports",
+            effect="Deny",
+            actions=["s3:GetObject*", "s3:PutObject*"],
+            resources=[f"{exports}/*"],
+        ),
     ]
 
 
@@ -241,47 +189,6 @@ def state_statements(
     ]
 
 
-def not_production(bucket: pulumi.Input[str]) -> list[Statement]:
-    """What keeps an identity away from production: its state, and everything that carries its tag."""
-    return [
-        Statement(
-            sid="NeverProductionsState",
-            effect="Deny",
-            actions=["s3:*"],
-            resources=[*state_objects(bucket, "production"), *state_objects(bucket, "bootstrap")],
-        ),
-        Statement(
-            sid="NeverProduction",
-            effect="Deny",
-            actions=["*"],
-            resources=["*"],
-            conditions={"StringEquals": {"aws:ResourceTag/environment": "production"}},
-        ),
-    ]
-
-
-def not_productions_names(ctx: Context) -> list[Statement]:
-    """What keeps a deployment away from production where AWS does not look at tags: production's names are bare."""
-    roles = ["aex-execution", "aex-flow-logs", *(f"{service}-task" for service in (*CATALOG.names, OPERATIONS))]
-    # With a hyphen and a number every region ends, and nothing that a stack's name is appended to.
-    regions = (f"??-{where}-?" for where in (*_DIRECTIONS, "gov-east", "gov-west"))
-    buckets = [f"arn:{ctx.partition}:s3:::aex-access-logs-{ctx.account}-{region}" for region in regions]
-    return [
-        Statement(
-            sid="NeverProductionsRoles",
-            effect="Deny",
-            actions=["iam:*"],
-            resources=[f"arn:{ctx.partition}:iam::{ctx.account}:role/{name}" for name in roles],
-        ),
-        Statement(
-            sid="NeverProductionsAccessLogs",
-            effect="Deny",
-            actions=["s3:*"],
-            resources=[*buckets, *(f"{bucket}/*" for bucket in buckets)],
-        ),
-    ]
-
-
 PREVIEW: Final = (
     "ec2:DescribeAvailabilityZones",
     "route53:GetHostedZone",
@@ -298,11 +205,8 @@ __all__ = [
     "MANAGED",
     "PREVIEW",
     "PREVIEW_ROLE",
-    "boundary_statements",
     "bucket_statements",
     "identity_statements",
     "managed_statements",
-    "not_production",
-    "not_productions_names",
     "state_statements",
 ]

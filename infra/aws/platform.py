@@ -17,6 +17,7 @@ from infra.aws.cluster import Cluster
 from infra.aws.context import Context, context_of
 from infra.aws.database_users import CA_FILE, DatabaseUsers, user_name
 from infra.aws.encryption import Encryption
+from infra.aws.exports import Exports
 from infra.aws.firewall import Firewall
 from infra.aws.foundation import PART, Foundation, own_foundation, shared_foundation
 from infra.aws.identity import Identity
@@ -77,6 +78,7 @@ class AwsPlatform(pulumi.ComponentResource):
         if ctx.aws.firewall is not FirewallMode.OFF:
             Firewall(ctx, self.ingress.balancer.arn, self._key, child)
         self._images = self._all_images()
+        self.exports = Exports(ctx, self._key, child)
         self.operations = self._operations()
         self.services: dict[str, AwsService] = {}
         for name in deployment_order(CATALOG):
@@ -165,7 +167,7 @@ class AwsPlatform(pulumi.ComponentResource):
                 environment=environment,
                 references=references,
                 secrets=secrets,
-                after=[*self.foundation.ready, self.groups, self.cluster, self.secrets],
+                after=[*self.foundation.ready, self.groups, self.cluster, self.secrets, self.exports],
                 users=users is not None,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -257,6 +259,11 @@ class AwsPlatform(pulumi.ComponentResource):
             "database": endpoint if endpoint is not None else "atlas",
             "cluster": self.cluster.cluster.name,
             "operations": self.operations.definition.arn,
+            "operationsNetwork": {
+                "subnets": list(self.foundation.place.private_subnets),
+                "securityGroup": self.groups.operations.id,
+            },
+            "exports": self.exports.bucket,
             "logs": {name: service.log_group.name for name, service in sorted(self.services.items())},
             "roles": {
                 "execution": self.identity.execution.arn,

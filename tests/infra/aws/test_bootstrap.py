@@ -31,7 +31,7 @@ SUBJECTS = {
 }
 
 MASTER = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
-LOGS = f"arn:aws:s3:::aex-access-logs-{ACCOUNT}-eu-central-1"
+LOGS, EXPORTS = (f"arn:aws:s3:::{name}-{ACCOUNT}-eu-central-1" for name in ("aex-access-logs", "aex-exports"))
 """Production's, in another region than bootstrap's."""
 
 
@@ -114,6 +114,20 @@ def test_roles_trust_one_repository_in_one_environment() -> None:
         ("aex-github-actions-role-staging", "s3:DeleteBucket", f"{LOGS}-staging", "none", True),
         ("aex-github-actions-role-staging", "s3:DeleteBucket", f"{LOGS}-pr-7", "none", True),
         ("aex-github-actions-role", "s3:DeleteBucket", LOGS, "production", True),
+        # Exports are a whole exchange's data: a teardown empties the bucket, and no pipeline reads it.
+        ("aex-github-actions-role", "s3:DeleteObjectVersion", f"{EXPORTS}/today.jsonl", "none", True),
+        ("aex-github-actions-role", "s3:GetObject", f"{EXPORTS}/today.jsonl", "none", False),
+        ("aex-github-actions-role", "s3:GetObjectVersion", f"{EXPORTS}/today.jsonl", "none", False),
+        ("aex-github-actions-role-staging", "s3:GetObject", f"{EXPORTS}-staging/today.jsonl", "none", False),
+        ("aex-github-actions-role-staging", "s3:PutBucketPolicy", f"{EXPORTS}-staging", "none", True),
+        ("aex-github-actions-role-staging", "s3:PutBucketPolicy", EXPORTS, "none", False),
+        ("aex-github-actions-role-staging", "s3:DeleteObject", f"{EXPORTS}/today.jsonl", "none", False),
+        ("aex-github-preview-role", "s3:GetObject", f"{EXPORTS}-staging/today.jsonl", "none", False),
+        # The account's own part is people's: no pipeline can change who may do what by way of its state.
+        ("aex-github-actions-role", "s3:GetObject", "state:bootstrap", "bootstrap", False),
+        ("aex-github-actions-role", "s3:PutObject", "state:bootstrap", "bootstrap", False),
+        ("aex-github-actions-role", "s3:DeleteObject", "state:bootstrap", "bootstrap", False),
+        ("aex-github-actions-role-staging", "s3:PutObject", "state:bootstrap", "bootstrap", False),
         ("aex-github-actions-role", "s3:PutObject", "state:production", "bootstrap", True),
         ("aex-github-actions-role", "kms:Decrypt", "key:state-production", "production", True),
         ("aex-github-actions-role", "rds:CreateDBCluster", "arn:any", "production", True),

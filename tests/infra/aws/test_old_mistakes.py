@@ -127,7 +127,7 @@ def test_a_teardown_leaves_nothing_and_waits_for_nothing_it_cannot_see() -> None
     assert all(each.inputs["forceDelete"] for each in run.of("aws:ecr/repository:Repository"))
     assert all(each.inputs["recoveryWindowInDays"] == 0 for each in run.of("aws:secretsmanager/secret:Secret"))
     assert all(each.inputs["skipDestroy"] is False for each in run.of("aws:cloudwatch/logGroup:LogGroup"))
-    assert run.one("aws:s3/bucket:Bucket").inputs["forceDestroy"] is True
+    assert all(each.inputs["forceDestroy"] for each in run.of("aws:s3/bucket:Bucket"))
     assert not [each.urn for each in run.resources if each.options.protect]
     groups = {each.inputs["name"] for each in run.of("aws:cloudwatch/logGroup:LogGroup")}
     # Those that AWS would make by itself, and a teardown would forget.

@@ -239,8 +239,8 @@ def test_the_door_is_hardened() -> None:
         assert balancer["dropInvalidHeaderFields"] is True
         assert balancer["desyncMitigationMode"] == "defensive"
         assert balancer["enableDeletionProtection"] is protected
-        block = stacks.stack(name).one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
-        assert all(value for key, value in block.items() if key != "bucket")
+        for block in stacks.stack(name).of("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"):
+            assert all(value for key, value in block.inputs.items() if key != "bucket")
         assert len(balancer["subnets"]) == 2
 
 
