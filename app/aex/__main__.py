@@ -1,6 +1,7 @@
 """`python -m aex serve <service>` runs one of the ten services; the rest is about the data of all ten."""
 
 import argparse
+import os
 import sys
 
 from aex.core.server import SERVICES, serve
@@ -12,7 +13,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m aex", description="Agent Exchange services.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     run = commands.add_parser("serve", help="run one service in the foreground")
-    run.add_argument("service", metavar="service", help=f"one of: {', '.join(SERVICES)}")
+    named = os.environ.get("AEX_SERVICE")  # an image is one service's, and says so
+    one_of = f"one of: {', '.join(SERVICES)}" + (f" (default: {named})" if named else "")
+    run.add_argument("service", nargs="?" if named else None, default=named, help=one_of)
     command.add_arguments(commands.add_parser)
     commands.add_parser("database-users", help="make the database's users, one for each service (a one-off task)")
     chosen = parser.parse_args(arguments)
