@@ -54,6 +54,14 @@ class Armor(StrEnum):
     BLOCK = "block"
 
 
+@unique
+class ProjectEnvironment(StrEnum):
+    """Environments that GitHub may deploy into a project; ephemeral stacks are deployed as staging is."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+
+
 class GcpNetwork(Section):
     """The VPC of a stack."""
 
@@ -131,6 +139,8 @@ class GcpSettings(Section):
 
     project_number: Annotated[str, Field(pattern=r"^\d{6,}$")] | None = None
     """Number of `gcp:project`, a part of every address on run.app; known before the first deployment if it is set."""
+    scheduler_region: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")] | None = None
+    """Where the jobs that start background duties are; default: where everything else is. They call across regions."""
     network: GcpNetwork = Field(default_factory=GcpNetwork)
     firestore: GcpFirestore = Field(default_factory=GcpFirestore)
     access: Access | None = None
@@ -157,9 +167,15 @@ class GcpSettings(Section):
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     budget: GcpBudget | None = None
     create_project: GcpProject | None = None
+    environments: list[ProjectEnvironment] = Field(default_factory=lambda: list(ProjectEnvironment))
+    """Of the bootstrap stack: who gets a deploy account, and a key for secrets in the state, in this project."""
 
     @model_validator(mode="after")
     def _contradictions(self) -> Self:
+        if not self.environments or len(set(self.environments)) != len(self.environments):
+            raise ValueError(
+                "environments says who deploys to the project: name production, staging or both, each once"
+            )
         if (self.access is Access.LOADBALANCER) and self.domain is None:
             raise ValueError("access loadbalancer needs a domain for its certificate: set domain, or another access")
         if self.domain is not None and self.access not in (None, Access.LOADBALANCER):
@@ -173,10 +189,4 @@ class GcpSettings(Section):
             total = sum(shares.values())
             if total != 100:
                 raise ValueError(f"the traffic of {service} adds up to {total} per cent: make it 100")
-            wrong = [revision for revision in shares if revision != LATEST and not revision.startswith(f"{service}-")]
-            if wrong:
-                raise ValueError(
-                    f"{wrong[0]!r} is no revision of {service}: name one that begins with {service}- "
-                    f"(`gcloud run revisions list --service {service}`), or {LATEST}"
-                )
         return self

@@ -6,13 +6,15 @@ Each rule yields sentences of the form `<key>: <what is wrong>: <what to set>`. 
 from __future__ import annotations
 
 import datetime
+import difflib
 import re
 from collections.abc import Iterator
 
 from infra.components.catalog import CATALOG
-from infra.components.regions import CLOUD_RUN_REGIONS
+from infra.components.naming import Kind, physical_name
+from infra.components.regions import CLOUD_RUN_REGIONS, CLOUD_SCHEDULER_REGIONS
 from infra.config.aws import AwsSettings, Database
-from infra.config.gcp import Access, Egress
+from infra.config.gcp import LATEST, Access, Egress, GcpSettings
 from infra.config.general import Cloud, Environment, ImageSource
 from infra.config.report import NAMESPACE
 from infra.config.section import did_you_mean
@@ -137,6 +139,8 @@ def _gcp(settings: Settings) -> Iterator[tuple[str, str]]:
     region = settings.gcp_region or ""
     if re.fullmatch(r"[a-z]+-[a-z]+\d+", region) and region not in CLOUD_RUN_REGIONS:
         yield "gcp:region", f"{region!r} has no Cloud Run: {did_you_mean(region, sorted(CLOUD_RUN_REGIONS))}"
+    yield from _scheduler(settings, settings.gcp)
+    yield from _traffic(settings, settings.gcp)
     yield from _provider_key("gcp:project", settings.gcp_project, r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "my-project-1")
     if settings.environment is not Environment.PRODUCTION:
         return
@@ -151,6 +155,35 @@ def _gcp(settings: Settings) -> Iterator[tuple[str, str]]:
             f"{NAMESPACE}:gcp.network.egress",
             "without a network every service of production is reachable from outside: set it to direct or connector",
         )
+
+
+def _scheduler(settings: Settings, gcp: GcpSettings) -> Iterator[tuple[str, str]]:
+    """Cloud Scheduler has fewer regions than Cloud Run, and calls across them."""
+    region = settings.gcp_region
+    if settings.environment is Environment.BOOTSTRAP or gcp.scheduler_region is not None:
+        return
+    if region in CLOUD_RUN_REGIONS - CLOUD_SCHEDULER_REGIONS:
+        (near,) = difflib.get_close_matches(region, sorted(CLOUD_SCHEDULER_REGIONS), n=1, cutoff=0)
+        yield (
+            f"{NAMESPACE}:gcp.schedulerRegion",
+            f"{region} has no Cloud Scheduler that is known here, and background duties need one: set it to a region "
+            f"that has it, as {near}, or to {region} if cloud.google.com/scheduler/docs/locations names it by now",
+        )
+
+
+def _traffic(settings: Settings, gcp: GcpSettings) -> Iterator[tuple[str, str]]:
+    """Revisions of another stack have other names; Cloud Run would refuse them halfway through a deployment."""
+    for service, shares in gcp.traffic.items():
+        name = physical_name(service, settings.stack, Kind.CLOUD_RUN)
+        wrong = [
+            each for each in shares if each != LATEST and not re.fullmatch(rf"{name}-[a-z0-9]+(-[a-z0-9]+)*", each)
+        ]
+        if wrong:
+            yield (
+                f"{NAMESPACE}:gcp.traffic.{service}",
+                f"{wrong[0]!r} is no revision of {name}: name one that begins with {name}- "
+                f"(`gcloud run revisions list --service {name}`), or {LATEST}",
+            )
 
 
 def _bootstrap(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from infra.gcp.audit import Audit
 from infra.gcp.context import Context, context_of
 from infra.gcp.github import PREVIEW, Pipelines
 from infra.gcp.project import Project
-from infra.gcp.state import KEY_HOLDERS, State
+from infra.gcp.state import State
 
 
 class GcpBootstrap(pulumi.ComponentResource):
@@ -49,7 +49,7 @@ def build(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
     accounts = made.pipelines.accounts
     return {
         "backend": pulumi.Output.concat("gs://", made.state.bucket.name),
-        "secretsProviders": {environment: made.state.secrets_provider(environment) for environment in KEY_HOLDERS},
+        "secretsProviders": {environment: made.state.secrets_provider(environment) for environment in made.state.keys},
         "accounts": accounts,
         # Names and values of the secrets that each GitHub environment gets.
         "github": {

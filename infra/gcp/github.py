@@ -14,11 +14,12 @@ import pulumi_gcp as gcp
 import pulumi_random as random
 
 from infra.components.naming import PRODUCTION_STACK, Kind, physical_name
+from infra.config.gcp import ProjectEnvironment
 from infra.config.general import GithubSettings
 from infra.gcp.context import Context
 from infra.gcp.iam import custom_role, project_member
 from infra.gcp.permissions import DEPLOY_ROLES, PREVIEW_PERMISSIONS, PREVIEW_ROLES, only_grantable
-from infra.gcp.state import KEY_HOLDERS, State, bucket_name, not_the_state, staging_only
+from infra.gcp.state import State, bucket_name, not_the_state, staging_only
 
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 DEPLOY_ACCOUNT: Final = "aex-github-actions"
@@ -34,7 +35,7 @@ class Pipelines(pulumi.ComponentResource):
     provider: pulumi.Output[str]
     """Full name, which `google-github-actions/auth` takes."""
     accounts: dict[str, pulumi.Output[str]]
-    """GitHub environment (or `preview`) -> e-mail."""
+    """GitHub environment (or `preview`) -> e-mail, of the environments that the project is for."""
 
     def __init__(
         self, ctx: Context, github: GithubSettings, state: State, opts: pulumi.ResourceOptions | None = None
@@ -44,8 +45,9 @@ class Pipelines(pulumi.ComponentResource):
         self._ctx, self._state = ctx, state
         self._pool = self._workload_pool()
         self.provider = self._workload_provider(github).name
-        self.accounts = {f"gcp-{environment}": self._deploy_account(environment) for environment in KEY_HOLDERS}
-        self.accounts[PREVIEW] = self._preview_account()
+        self.accounts = {f"gcp-{environment}": self._deploy_account(environment) for environment in state.keys}
+        if ProjectEnvironment.STAGING in ctx.gcp.environments:  # pull requests are previewed against staging
+            self.accounts[PREVIEW] = self._preview_account()
         self.register_outputs({})
 
     def _workload_pool(self) -> gcp.iam.WorkloadIdentityPool:
@@ -173,7 +175,8 @@ def attribute_mapping() -> dict[str, str]:
     name any environment, and a deploy account must not follow it. So do `pull_request_target` and reviews.
     """
     return {
-        "google.subject": "assertion.sub",
+        # Only names who it was, in audit logs. Google takes 127 characters, and GitHub's own subject may have more.
+        "google.subject": "'repository:' + assertion.repository_id + ':run:' + assertion.run_id",
         "attribute.repository_id": "assertion.repository_id",
         "attribute.repository_owner_id": "assertion.repository_owner_id",
         "attribute.event_name": "assertion.event_name",

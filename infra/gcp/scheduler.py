@@ -40,7 +40,7 @@ class Scheduler(pulumi.ComponentResource):
                 f"{service.name}-duties",
                 name=ctx.name(f"{service.name}-duties", Kind.SCHEDULER_JOB),
                 description="; ".join(duty.description for duty in service.duties)[:499],
-                region=ctx.region,
+                region=ctx.gcp.scheduler_region or ctx.region,
                 schedule=EVERY_MINUTE,
                 time_zone="Etc/UTC",
                 attempt_deadline=f"{LONGEST_REQUEST_SECONDS}s",

@@ -17,9 +17,6 @@ from infra.gcp.bucket import bucket
 from infra.gcp.context import Context
 from infra.gcp.iam import Condition
 
-KEY_HOLDERS: Final = ("production", "staging")
-"""Environments with a key of their own; ephemeral stacks use staging's."""
-
 KEY_RING: Final = "agent-exchange"
 _ROTATION_SECONDS: Final = 90 * 86400
 
@@ -36,7 +33,8 @@ class State(pulumi.ComponentResource):
         self._ctx = ctx
         # Google keeps the names of key rings and keys for ever: they are the project's, whatever the stack is called.
         self._ring = gcp.kms.KeyRing(KEY_RING, name=KEY_RING, location=ctx.region, opts=ctx.stateful(self))
-        self.keys = {environment: self._key(environment) for environment in KEY_HOLDERS}
+        # Each environment of the project has one; ephemeral stacks use staging's.
+        self.keys = {environment.value: self._key(environment.value) for environment in ctx.gcp.environments}
         self.bucket = bucket(ctx, "state", name=bucket_name(ctx), parent=self)
         self.register_outputs({"bucket": self.bucket.name})
 
@@ -99,4 +97,4 @@ def not_the_state(ctx: Context) -> Condition:
     return Condition("not the state", f'!resource.name.startsWith("projects/_/buckets/{bucket_name(ctx)}")')
 
 
-__all__ = ["KEY_HOLDERS", "KEY_RING", "State", "bucket_name", "key_name", "not_the_state", "staging_only"]
+__all__ = ["KEY_RING", "State", "bucket_name", "key_name", "not_the_state", "staging_only"]

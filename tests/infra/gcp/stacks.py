@@ -34,10 +34,11 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
 
 
 def settings_of(stack: str, gcp: Mapping[str, Any] | None = None, **more: Any) -> Settings:
-    """Settings of a stack on Google Cloud alone, with prebuilt images."""
+    """Settings of a stack on Google Cloud alone, with prebuilt images; `more` has other keys, whole with a colon."""
     values: dict[str, Any] = {"clouds": ["gcp"], "gcp": dict(gcp if gcp is not None else CONFIGS.get(stack, {}))}
     values |= {"github": GITHUB} if stack == "bootstrap" else {"image": IMAGES}
-    return load({**PLACES, **{f"agent-exchange:{key}": value for key, value in {**values, **more}.items()}}, stack)
+    keys = {key if ":" in key else f"agent-exchange:{key}": value for key, value in {**values, **more}.items()}
+    return load({**PLACES, **keys}, stack)
 
 
 def outputs(resource: Resource) -> Mapping[str, Any]:

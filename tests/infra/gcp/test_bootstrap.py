@@ -47,7 +47,10 @@ def test_only_one_repository_is_trusted_by_the_numbers_that_never_change() -> No
     assert provider["attributeCondition"] == (
         "assertion.repository_id == '456' && assertion.repository_owner_id == '123'"
     )
-    assert provider["attributeMapping"]["google.subject"] == "assertion.sub"
+    # Google refuses a subject of more than 127 characters, which GitHub's own may have: names of owner and repository
+    # alone take 140. Numbers do not, and lead an auditor to the very run.
+    subject = provider["attributeMapping"]["google.subject"]
+    assert subject == "'repository:' + assertion.repository_id + ':run:' + assertion.run_id"
 
 
 def test_each_account_is_bound_to_one_environment_or_to_pull_requests() -> None:
@@ -213,6 +216,26 @@ def test_outputs_are_what_the_workflows_need() -> None:
     assert outputs["secretsProviders"]["staging"] == (
         f"gcpkms://projects/{PROJECT}/locations/us-central1/keyRings/agent-exchange/cryptoKeys/aex-state-staging"
     )
+
+
+@pytest.mark.parametrize(
+    ("environments", "accounts", "keys"),
+    [
+        (["production"], {"aex-github-actions"}, {"aex-state-production"}),
+        (["staging"], {"aex-github-actions-staging", "aex-github-preview"}, {"aex-state-staging"}),
+    ],
+)
+def test_a_project_for_one_environment_trusts_no_other(
+    environments: list[str], accounts: set[str], keys: set[str]
+) -> None:
+    run = run_of(settings_of("bootstrap", {"environments": environments}))
+    assert {each.inputs["accountId"] for each in run.of(ACCOUNT)} == accounts
+    assert {each.inputs["name"] for each in run.of(KEY)} == keys
+    trusted = {each.inputs["member"].rpartition("/")[2] for each in run.of(TRUST)}
+    assert trusted <= {f"gcp-{environments[0]}", "pull_request"}
+    assert ("pull_request" in trusted) is ("staging" in environments), "pull requests are previewed against staging"
+    assert set(run.outputs["gcp"]["github"]) == {f"gcp-{environments[0]}"}
+    assert set(run.outputs["gcp"]["secretsProviders"]) == set(environments)
 
 
 def test_a_project_can_be_created_and_is_not_lost_with_its_stack() -> None:

@@ -114,6 +114,14 @@ def test_the_scheduler_calls_duties_at_run_app_with_a_token_for_that_address() -
         assert target["oidcToken"]["serviceAccountEmail"] == f"aex-scheduler@{PROJECT}.iam.gserviceaccount.com"
 
 
+def test_the_scheduler_can_be_in_another_region_than_what_it_calls() -> None:
+    run = run_of(settings_of("dev-x", {"schedulerRegion": "europe-west1"}, **{"gcp:region": "europe-north1"}))
+    for job in run.of("gcp:cloudscheduler/job:Job"):
+        assert job.inputs["region"] == "europe-west1"
+        assert job.inputs["httpTarget"]["uri"].startswith("https://") and "europe-north1.run.app" in str(job.inputs)
+    assert {each.inputs["location"] for each in run.of(SERVICE)} == {"europe-north1"}
+
+
 def test_the_operators_job_reaches_the_database_and_keeps_exports_where_nobody_else_reads() -> None:
     run = stack("production")
     job = run.one("gcp:cloudrunv2/job:Job")
