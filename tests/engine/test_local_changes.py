@@ -11,7 +11,8 @@ import stat
 import psutil
 import pytest
 
-from tests.engine.workshop import Workshop, wait_until, words
+from tests.engine.runner import wait_until, words
+from tests.engine.workshop import Workshop
 
 pytestmark = [
     pytest.mark.engine,

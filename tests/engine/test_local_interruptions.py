@@ -10,7 +10,8 @@ import time
 import pytest
 
 from infra.local.locks import remove_stale
-from tests.engine.workshop import Workshop, wait_until, words
+from tests.engine.runner import wait_until, words
+from tests.engine.workshop import Workshop
 
 pytestmark = [
     pytest.mark.engine,

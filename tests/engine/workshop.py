@@ -8,18 +8,13 @@ lifecycle are about processes and the engine, and ten of them start in half a se
 from __future__ import annotations
 
 import json
-import os
 import random
-import re
 import shutil
-import signal
 import socket
-import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -28,8 +23,8 @@ import yaml
 
 from infra.components.catalog import CATALOG
 from infra.local.identity import Identity
+from tests.engine.runner import CHECKOUT, Runner, Summary, wait_until
 
-CHECKOUT = Path(__file__).parents[2]
 STACK = "local"
 _PROGRAM = ("infra", "Pulumi.yaml", "Pulumi.local.yaml", "pyproject.toml", "uv.lock")
 _LITTLE_MAIN = '''\
@@ -61,23 +56,13 @@ signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown
 server.serve_forever()
 '''
 
-Summary = dict[str, int]
-"""Operation -> number of resources, as the engine counts them; without the unchanged ones."""
-
-
-def _listen_as_in_a_terminal() -> None:
-    """Undo what `nohup` or a job in the background has set: children inherit that a signal is ignored."""
-    for number in (signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-
 
 @dataclass
-class Workshop:
-    """One copy of the project, one stack in it, and the ports that its services use."""
+class Workshop(Runner):
+    """One copy of the project, the local stack in it, and the ports that its services use."""
 
-    root: Path
-    base_port: int
-    environment: dict[str, str] = field(default_factory=dict)
+    stack: str = STACK
+    base_port: int = 0
 
     # The stack's folder and what is in it.
 
@@ -93,32 +78,6 @@ class Workshop:
         return {service.name: service.port - first + self.base_port for service in CATALOG.services}
 
     # The command line.
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start `pulumi` on the stack, in a process group of its own, as a terminal does."""
-        command = ["pulumi", "--non-interactive", "--color=never", *arguments, "--stack", STACK]
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=_listen_as_in_a_terminal,
-        )
-
-    def pulumi(self, *arguments: str, fails: bool = False, seconds: float = 110) -> str:
-        """Run `pulumi` on the stack to its end and return what it said; it must succeed, or fail if told so."""
-        process = self.start(*arguments)
-        try:
-            output = process.communicate(timeout=seconds)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        assert (process.returncode != 0) == fails, f"pulumi {' '.join(arguments)}: {process.returncode}\n{output}"
-        return output
 
     def up(self, *arguments: str, fails: bool = False) -> str:
         """`pulumi up` without questions."""
@@ -207,21 +166,6 @@ class Workshop:
             with suppress(psutil.Error):
                 psutil.Process(identity.pid).kill()
 
-    def _environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PATH": os.pathsep.join([str(CHECKOUT / ".aex" / "bin"), os.environ["PATH"]]),
-            # The copy's `infra` before the one that is installed in the environment.
-            "PYTHONPATH": str(self.root),
-            "PULUMI_BACKEND_URL": f"file://{self.root / '.aex' / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "",
-            "PULUMI_HOME": str(self.root / ".aex" / "pulumi-home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
-            **self.environment,
-        }
-
 
 def new(root: Path) -> Workshop:
     """Copy the project and create the stack; services as they are in the checkout."""
@@ -236,7 +180,7 @@ def new(root: Path) -> Workshop:
     (root / ".venv").symlink_to(CHECKOUT / ".venv")
     (root / "app" / ".venv").symlink_to(CHECKOUT / "app" / ".venv")
     (root / ".aex" / "state").mkdir(parents=True)
-    workshop = Workshop(root, free_base())
+    workshop = Workshop(root, base_port=free_base())
     workshop.pulumi("stack", "init")
     workshop.set("local", "basePort", workshop.base_port)
     return workshop
@@ -267,16 +211,3 @@ def free_base() -> int:
             for offset in offsets:
                 probes.enter_context(socket.socket()).bind(("127.0.0.1", base + offset))
             return base
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until the condition holds; fail if it takes longer."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def words(output: str) -> str:
-    """Output on one line, for comparing with texts that the engine has wrapped or indented."""
-    return re.sub(r"\s+", " ", output)

@@ -193,7 +193,7 @@ class CheckedKind(ResourceKind):
             for guard in self.traits.guards:
                 if any(_at(thing.outputs, guard.property) == value for value in guard.values):
                     raise ProviderError(f"{self.token} {thing.id}: {guard.says}")
-            if any(_at(thing.outputs, key) == value for key, value in self.traits.abandoned):
+            if self.traits.remains or any(_at(thing.outputs, key) == value for key, value in self.traits.abandoned):
                 thing.abandoned = True
                 return
             self._must_be_unused(thing)
@@ -236,7 +236,7 @@ class CheckedKind(ResourceKind):
     def _holds(self, thing: Thing, other: Thing) -> bool:
         return any(
             within.container == self.token and _at(other.inputs, within.property) in _marks(thing, within.by)
-            for within in self.world.within.get(other.token, ())
+            for within in self.world.table[other.token].within
         )
 
     @cached_property

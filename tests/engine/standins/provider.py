@@ -37,21 +37,21 @@ class CheckedProvider(Provider):
         self.world = world
         self._served: dict[str, ResourceKind] = {kind.token: kind for kind in special}
         self._table = table
-        world.within.update({token: traits.within for token, traits in table.items()})
+        world.table.update(table)
 
     def kind(self, token: str) -> ResourceKind:
         """The kind of that token; a type without a row is refused, since nobody has said what is immutable in it."""
         if token not in self._served:
             if token not in self._table:
-                raise ProviderError(
-                    f"the stand-in for {self.name} has no row for {token}: add one to its table"
-                )
+                raise ProviderError(f"the stand-in for {self.name} has no row for {token}: add one to its table")
             self._served[token] = CheckedKind(token, self.world, self._table[token])
         return self._served[token]
 
     def check_config(self, inputs: PlainProperties) -> Iterable[Failure]:
         """The provider's own configuration, against the SDK."""
-        for problem in arguments.problems(f"pulumi:providers:{self.name}", on_wire(inputs)):
+        # The engine's own, which are no configuration of any provider.
+        given = {key: value for key, value in inputs.items() if key not in ("version", "pluginDownloadURL")}
+        for problem in arguments.problems(f"pulumi:providers:{self.name}", on_wire(given)):
             yield Failure("", problem)
 
     def configure(self, inputs: PlainProperties) -> None:

@@ -75,6 +75,10 @@ class Traits:
     guards: tuple[Guard, ...] = ()
     abandoned: tuple[tuple[str, Plain], ...] = ()
     """(property, value) with which a deletion only makes the engine forget: the thing lives on."""
+    holds: bool = True
+    """Whether what it refers to has to outlive it. A membership does not: its account may go first."""
+    remains: bool = False
+    """No deletion ever removes it from the cloud (a key ring): the engine forgets it, and another may not be made."""
     shared: bool = False
     """May exist before, and under several resources (an API that is switched on): creation never conflicts."""
     rules: Callable[[PlainProperties], Iterable[Failure]] | None = None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from infra.components.protocol import Context, Plain, PlainProperties, ProviderError
-from tests.engine.standins.traits import Within
+from tests.engine.standins.traits import Traits
 
 
 @dataclass(slots=True)
@@ -90,8 +90,8 @@ class World:
     log: list[Entry] = field(default_factory=list)
     running: list[tuple[str, str]] = field(default_factory=list)
     """(operation, resource name) of what is being done right now."""
-    within: dict[str, tuple[Within, ...]] = field(default_factory=dict)
-    """Token -> what things of that type live in; providers put their tables here."""
+    table: dict[str, Traits] = field(default_factory=dict)
+    """The tables of the providers in front of it."""
     _things: dict[tuple[str, str], Thing] = field(default_factory=dict)
     _orders: list[_Order] = field(default_factory=list)
     _births: Counter[str] = field(default_factory=Counter)
@@ -112,6 +112,10 @@ class World:
                 for thing in self._things.values()
                 if fnmatchcase(thing.token, kind) and fnmatchcase(thing.name, name) and fnmatchcase(thing.stack, stack)
             ]
+
+    def left(self, stack: str = "*") -> list[Thing]:
+        """What exists and was not left behind on purpose."""
+        return [thing for thing in self.things(stack=stack) if not thing.abandoned]
 
     def one(self, token: str, name: str = "*", stack: str = "*") -> Thing:
         """The only thing that matches."""
@@ -139,7 +143,8 @@ class World:
         """Whoever has one of the thing's identifying texts (id, ARN, self link, e-mail address) among its inputs."""
         marks = identities(thing)
         with self._lock:
-            return [each for each in self._things.values() if each is not thing and marks & set(texts(each.inputs))]
+            others = [each for each in self._things.values() if each is not thing and self.table[each.token].holds]
+            return [each for each in others if marks & set(texts(each.inputs))]
 
     # Behind the engine's back.
 
