@@ -2,7 +2,7 @@
 
 A one-off task runs it (`python -m aex database-users`), as the only one that ever sees the master password. It may run
 as often as one likes: a user that exists gets its password and its one role again. Users that nobody wants any more
-stay: dropping one is a person's decision.
+stay: dropping is a person's decision (`python -m aex drop`), and only an ephemeral stack in a shared cluster may.
 
 MONGO_HOST and MONGO_CA_FILE say where, MONGO_ADMIN_SECRET_ARN as whom (a secret with `username` and `password`), and
 DATABASE_USERS what: `{"<user>": {"database": "...", "password": "<secret arn>[:::<version>]"}}`.
@@ -18,6 +18,10 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 _VARIABLES = ("MONGO_HOST", "MONGO_ADMIN_SECRET_ARN", "DATABASE_USERS")
+
+
+_EPHEMERAL = "ephemeral"
+"""The only environment (ENVIRONMENT) whose databases can be dropped: data of the others leaves with their clusters."""
 
 
 class Admin(Protocol):
@@ -44,8 +48,48 @@ def ensure(admin: Admin, wanted: Mapping[str, Mapping[str, str]], read: Read) ->
     return done
 
 
+def dropped(admin: Admin, database_of: Callable[[str], Admin], wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Drops each user of `wanted` and then its database, into which nobody can write by then; says what was done.
+
+    Nothing beyond `wanted` is looked at: the cluster is shared with other stacks. May run as often as one likes.
+    """
+    done: list[str] = []
+    for user, what in sorted(wanted.items()):
+        if admin.command({"usersInfo": {"user": user, "db": "admin"}}).get("users"):
+            admin.command({"dropUser": user})
+        database_of(what["database"]).command({"dropDatabase": 1})
+        done.append(f"dropped {user} and {what['database']}")
+    return done
+
+
 def main() -> int:
-    """What the task does; returns its exit code."""
+    """What the task does before each deployment; returns its exit code."""
+    return _run(
+        "the users were not made", lambda client, wanted: ensure(cast("Admin", client.admin), wanted, read_secret)
+    )
+
+
+def drop() -> int:
+    """What the task does before an ephemeral stack goes, on demand; returns its exit code."""
+    environment = os.environ.get("ENVIRONMENT")
+    if environment != _EPHEMERAL:
+        print(  # noqa: T201
+            f"nothing was dropped: ENVIRONMENT is {environment}, and only an ephemeral stack drops its databases, "
+            "since it shares a cluster; the data of any other stack goes with its own cluster, by `pulumi destroy`",
+            file=sys.stderr,
+        )
+        return 2
+
+    def work(client: "MongoClient[Mapping[str, object]]", wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+        return dropped(cast("Admin", client.admin), lambda name: cast("Admin", client[name]), wanted)
+
+    return _run("not everything was dropped", work)
+
+
+_Work = Callable[["MongoClient[Mapping[str, object]]", Mapping[str, Mapping[str, str]]], list[str]]
+
+
+def _run(failed: str, work: _Work) -> int:
     missing = [name for name in _VARIABLES if not os.environ.get(name)]
     if missing:
         print(f"set {', '.join(missing)}: see the head of aex/store/users.py", file=sys.stderr)  # noqa: T201
@@ -54,11 +98,11 @@ def main() -> int:
         wanted = cast("dict[str, dict[str, str]]", json.loads(os.environ["DATABASE_USERS"]))
         master = cast("dict[str, str]", json.loads(read_secret(os.environ["MONGO_ADMIN_SECRET_ARN"])))
         with _client(master) as client:
-            for line in ensure(cast("Admin", client.admin), wanted, read_secret):
+            for line in work(client, wanted):
                 print(line)  # noqa: T201 - the task's log
     except (PyMongoError, ValueError, KeyError) as error:
         # No text of these holds a password: commands are not quoted, and secrets are not JSON that failed to parse.
-        print(f"the users were not made: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{failed}: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -94,4 +138,4 @@ def _client(master: Mapping[str, str]) -> "MongoClient[Mapping[str, object]]":
     )
 
 
-__all__ = ["Admin", "ensure", "main", "read_secret"]
+__all__ = ["Admin", "drop", "dropped", "ensure", "main", "read_secret"]

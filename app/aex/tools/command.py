@@ -14,15 +14,16 @@ from aex.tools import objects
 from aex.tools.lines import BadExport, parse
 from aex.tools.place import place_of
 
-COMMANDS = frozenset({"check", "export", "import"})
+COMMANDS = frozenset({"check", "drop", "export", "import"})
 _WHERE = "folder with one <service>.sqlite3 per service (default: the database that STORE_TYPE names)"
 
 
 def add_arguments(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    """Declares `check`, `export` and `import`."""
+    """Declares `check`, `drop`, `export` and `import`."""
     check = add_parser("check", help="check every invariant in the databases, or the ledger over HTTP")
     check.add_argument("--data", help=_WHERE)
     check.add_argument("--url", help="ask settlement at this address for its ledger, instead of reading databases")
+    add_parser("drop", help="drop the databases and users of an ephemeral stack in a shared cluster (a one-off task)")
     out = add_parser("export", help="write all collections of an exchange as JSON lines")
     out.add_argument("file", help="where to: a file, s3://<bucket>/<name>, or - for the standard output")
     out.add_argument("--data", help=_WHERE)
@@ -53,6 +54,12 @@ async def _check(chosen: argparse.Namespace) -> int:
     from aex.core.check import check as check_ledger
 
     return await check_ledger(chosen.url)
+
+
+async def _drop(_: argparse.Namespace) -> int:
+    from aex.store.users import drop
+
+    return drop()
 
 
 async def _export(chosen: argparse.Namespace) -> int:
@@ -121,6 +128,6 @@ def _target(name: str) -> Generator[Target]:
     part.replace(name)
 
 
-_COMMANDS = {"check": _check, "export": _export, "import": _import}
+_COMMANDS = {"check": _check, "drop": _drop, "export": _export, "import": _import}
 
 __all__ = ["COMMANDS", "add_arguments", "run"]

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from aex.__main__ import main
 from aex.store import users
 
 WANTED = {
@@ -26,6 +27,9 @@ class Admin:
         (verb, subject), *_ = command.items()
         if verb == "usersInfo":
             return {"users": [subject] if subject["user"] in self.users else []}
+        if verb == "dropUser":
+            del self.users[subject]
+            return {"ok": 1}
         assert (verb == "createUser") is (subject not in self.users)
         self.users[subject] = (command["pwd"], command["roles"])
         return {"ok": 1}
@@ -66,3 +70,42 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         monkeypatch.delenv(name, raising=False)
     assert users.main() == 2
     assert "set MONGO_ADMIN_SECRET_ARN, DATABASE_USERS" in capsys.readouterr().err
+
+
+class Database:
+    """One database of the cluster, which remembers that it was dropped, and who could still write into it then."""
+
+    def __init__(self, name: str, admin: Admin, log: list[tuple[str, bool]]) -> None:
+        self.name, self.admin, self.log = name, admin, log
+
+    def command(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert command == {"dropDatabase": 1}
+        self.log.append((self.name, self.name in self.admin.users))
+        return {"ok": 1}
+
+
+def test_a_stack_drops_its_own_users_and_databases_and_nobody_elses() -> None:
+    admin, log = Admin(), []
+    other = {"aex-identity-staging": {"database": "aex-identity-staging", "password": "arn:1"}}
+    users.ensure(admin, {**WANTED, **other}, PASSWORDS.__getitem__)
+    for _ in range(2):
+        done = users.dropped(admin, lambda name: Database(name, admin, log), WANTED)
+        assert set(admin.users) == {"aex-identity-staging"}
+        assert log == [("aex-identity", False), ("aex-settlement", False)], "users first, or somebody writes again"
+        assert done == ["dropped aex-identity and aex-identity", "dropped aex-settlement and aex-settlement"]
+        log.clear()
+
+
+@pytest.mark.parametrize("environment", ["production", "staging", None])
+def test_only_an_ephemeral_stack_drops_anything(
+    environment: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    if environment:
+        monkeypatch.setenv("ENVIRONMENT", environment)
+    assert main(["drop"]) == 2
+    assert f"nothing was dropped: ENVIRONMENT is {environment}" in capsys.readouterr().err
+    monkeypatch.setenv("ENVIRONMENT", "ephemeral")
+    monkeypatch.delenv("MONGO_HOST", raising=False)
+    assert main(["drop"]) == 2
+    assert "set MONGO_HOST" in capsys.readouterr().err

@@ -58,3 +58,22 @@ def test_a_second_run_gives_a_new_password_and_the_old_one_is_refused(server: Mo
         pytest.raises(OperationFailure, match=r"(?i)authentication failed"),
     ):
         client["aex-settlement"].ledger.find_one()
+
+
+def test_a_stack_leaves_a_shared_server_with_all_that_is_its_own(server: MongoServer) -> None:
+    theirs = {"aex-identity-staging": {"database": "aex-identity-staging", "password": "other"}}
+    with log_in(server, "master", "m") as master:
+        users.ensure(cast("users.Admin", master.admin), {**WANTED, **theirs}, str.upper)
+        for database in ("aex-identity", "aex-identity-staging"):
+            master[database].things.insert_one({"_id": "a"})
+        for _ in range(2):
+            users.dropped(cast("users.Admin", master.admin), lambda name: cast("users.Admin", master[name]), WANTED)
+            assert master["aex-identity"].things.find_one() is None
+            assert master["aex-identity-staging"].things.find_one() == {"_id": "a"}
+    with log_in(server, "aex-identity-staging", "OTHER") as client:
+        assert client["aex-identity-staging"].things.find_one() == {"_id": "a"}
+    with (
+        log_in(server, "aex-identity", "SECRET OF AEX-IDENTITY") as client,
+        pytest.raises(OperationFailure, match=r"(?i)authentication failed"),
+    ):
+        client["aex-identity"].things.find_one()
