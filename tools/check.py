@@ -51,6 +51,7 @@ def parts(checkout: Checkout, selection: str, pytest: list[str]) -> list[Part]:
         Part("lint", [str(tools / "ruff"), "check", "."]),
         Part("imports", [str(tools / "lint-imports")]),
         Part("types", [str(tools / "basedpyright")]),
+        Part("workflows", [str(checkout.python), "-m", "tools.workflows"]),
         run,
     ]
 
