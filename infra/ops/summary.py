@@ -1,7 +1,7 @@
 """What a preview would do, for a reviewer with ten seconds: the dangerous things first, the rest folded away.
 
-Reads the engine's own events, which `pulumi preview --json` and `pulumi refresh --preview-only --json` write, one a line,
-when PULUMI_ENABLE_STREAMING_JSON_PREVIEW is set. Does not run the engine.
+Reads the engine's own events, which `pulumi preview --json` and `pulumi refresh --preview-only --json` write, one a
+line, when PULUMI_ENABLE_STREAMING_JSON_PREVIEW is set. Does not run the engine.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What the workflows in `.github/workflows` run: one module a job, each callable by hand with the same arguments."""
