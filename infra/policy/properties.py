@@ -104,7 +104,7 @@ class Properties:
         value: object = self._values
         for name in path.split("."):
             if isinstance(value, Sequence) and not isinstance(value, str):
-                value = value[0] if value else None
+                value = next(iter(cast("Sequence[object]", value)), None)
             value = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
             if isinstance(value, Unknown):
                 raise NotYetKnownError(path)

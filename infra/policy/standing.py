@@ -15,15 +15,15 @@ STANDING: Final[tuple[StandingException, ...]] = (
         type="aws:iam/policy:Policy",
         name="aex-deploy-*",
         environments=_BOOTSTRAP,
-        reason="A pipeline makes resources that have no ARN yet. What keeps it from others' is denied by name and by tag "
-        "(infra/aws/apart.py), and the boundary limits every role that it makes.",
+        reason="A pipeline makes resources that have no ARN yet. What keeps it from others' is denied by name and by "
+        "tag (infra/aws/apart.py), and the boundary limits every role that it makes.",
     ),
     StandingException(
         rule="gcp-impersonation",
         type="gcp:projects/iAMMember:IAMMember",
         name="deploy-*-iam-serviceAccountUser",
         environments=_BOOTSTRAP,
-        reason="A pipeline makes the services' accounts and lets services run as them; they do not exist when bootstrap "
-        "runs. Hence one project for each environment (docs/gcp.md), in which there are no others to act as.",
+        reason="A pipeline makes the services' accounts and lets services run as them; they do not exist when "
+        "bootstrap runs. Hence one project for each environment (docs/gcp.md), in which there are no others to act as.",
     ),
 )

@@ -219,7 +219,7 @@ def size_exists(resource: Resource, _: Stack) -> Iterator[str]:
         return
     concurrency = int(resource.properties.number("template.maxInstanceRequestConcurrency") or 80)
     for container in _containers(resource):
-        cpu = container.number("resources.limits.cpu") or 0
+        cpu = container.number("resources.limits.cpu") or 0.0
         problem = cloud_run_problem(int(cpu), _mebibytes(container.text("resources.limits.memory")), concurrency)
         if problem or not cpu.is_integer():
             yield problem or f"{cpu:g} vCPU serve one request at a time"
