@@ -47,10 +47,10 @@ class Screen:
         self._out = _console(stderr=False)
         self._notes = _console(stderr=True)
 
-    def line(self, text: str = "") -> None:
-        """A line for people; rich's markup works in it."""
+    def line(self, text: str = "", *, whole: bool = False) -> None:
+        """A line for people; rich's markup works in it. With `whole` it is not folded, so that it can be copied."""
         if not self.json:
-            self._out.print(text)
+            self._out.print(text, soft_wrap=whole)
 
     def table(self, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table for people. Columns that are empty in every row are left out."""

@@ -161,7 +161,7 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
         return Exit.OK
     screen.line(f"{stack}: {escape(change.what)}")
     for command in commands:
-        screen.line(f"  {escape(command)}")
+        screen.line(f"  {escape(command)}", whole=True)
     if not yes and not typer.confirm("Write this into the config, and deploy?", default=False, err=True):
         raise UsageFault("nothing was changed", "Answer with y, or say --yes.")
     config_file.apply(stack, edits)
