@@ -1,7 +1,7 @@
 """`agent-exchange:policy`: what a stack may say about the policy pack (`infra/policy`).
 
-A waiver lifts one rule from some resources until a day. That the rule exists, and that the day has not passed, is judged
-by the pack itself, so that a waiver that ends stops a deployment with a reason and never a program without the pack.
+A waiver lifts one rule from some resources until a day. That the rule exists, and that the day has not passed, is
+judged by the pack itself: a waiver that ends is a violation with a reason, and no obstacle where the pack does not run.
 """
 
 from __future__ import annotations
