@@ -44,6 +44,11 @@ class Rule:
     """Whether the rule makes sense only for services that always keep an instance."""
     severity: str = "WARNING"
 
+    def __post_init__(self) -> None:
+        """Refuse what Google would, or what could never fire."""
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"alarm {self.name} has two thresholds or none: set either above or below")
+
 
 RULES: Final = (
     Rule(

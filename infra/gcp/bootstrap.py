@@ -43,7 +43,7 @@ class GcpBootstrap(pulumi.ComponentResource):
 def build(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
     """Declare the project's part and return the outputs for `gcp`."""
     if settings.github is None:
-        raise ValueError("settings of the bootstrap stack have no part `github`")
+        raise ValueError("no repository to trust: set agent-exchange:github (owner, repository, ownerId, repositoryId)")
     ctx = context_of(settings)
     made = GcpBootstrap(ctx, settings.github)
     accounts = made.pipelines.accounts

@@ -101,7 +101,10 @@ class Context:
 def context_of(settings: Settings) -> Context:
     """The context of the running program. Asks nobody: what a preview needs is in the config."""
     if settings.gcp is None or settings.gcp_project is None or settings.gcp_region is None:
-        raise ValueError("settings of a stack that does not deploy to Google Cloud have no part `gcp`, or no place")
+        raise ValueError(
+            f"stack {settings.stack} does not deploy to Google Cloud: add gcp to agent-exchange:clouds, and set "
+            "gcp:project and gcp:region"
+        )
     return Context(
         settings=settings,
         gcp=settings.gcp,

@@ -7,14 +7,20 @@ be taken away before its account is deleted, or the project's policy would fill 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_gcp as gcp
 
 from infra.components.naming import Kind
 from infra.gcp.context import Context
+
+_LONGEST_TITLE: Final = 100
+_MOST_OPERATORS: Final = 12
+"""Of one expression; both limits are from Google's "Overview of IAM Conditions"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,17 @@ class Condition:
 
     title: str
     expression: str
+
+    def __post_init__(self) -> None:
+        """Refuse what IAM would: titles of more than 100 characters, expressions of more than twelve operators."""
+        if not 0 < len(self.title) <= _LONGEST_TITLE:
+            raise ValueError(f"a condition's title has {len(self.title)} characters: make it 1 to {_LONGEST_TITLE}")
+        operators = len(re.findall(r"&&|\|\||!(?!=)", self.expression))
+        if operators > _MOST_OPERATORS:
+            raise ValueError(
+                f"the condition {self.title!r} has {operators} logical operators, and IAM takes {_MOST_OPERATORS}: "
+                "simplify it, or grant twice"
+            )
 
 
 def service_account(

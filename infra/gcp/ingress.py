@@ -38,6 +38,11 @@ class Door:
     invokers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     """Members from outside the catalog."""
 
+    def __post_init__(self) -> None:
+        """Refuse members of whom nobody would ask anything."""
+        if self.invokers and not self.check_invokers:
+            raise ValueError("invokers are named and not checked: leave one of the two out")
+
 
 def door_of(ctx: Context, *, public: bool, uptime_agent: pulumi.Input[str]) -> Door:
     """The door of the gateway (`public`) or of one of the nine others, whose only way in is the call graph."""

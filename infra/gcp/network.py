@@ -36,6 +36,12 @@ class Outlet:
     network: pulumi.Output[str] | None = None
     subnetwork: pulumi.Output[str] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse both ways at once, neither, and half of the second."""
+        direct = [part for part in (self.network, self.subnetwork) if part is not None]
+        if len(direct) != (2 if self.connector is None else 0):
+            raise ValueError("an outlet is one thing: give either connector, or network and subnetwork")
+
     @property
     def egress(self) -> str:
         """As Cloud Run calls it."""

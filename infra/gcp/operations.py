@@ -40,6 +40,14 @@ class OperationsArgs:
     after: Sequence[pulumi.Resource] = ()
     """What has to be there first: permissions, network."""
 
+    def __post_init__(self) -> None:
+        """Refuse a job that could not find its data, and an image that can change under it."""
+        missing = sorted({"STORE_TYPE", "FIRESTORE_PROJECT_ID", "FIRESTORE_DATABASE"} - set(self.environment))
+        if missing:
+            raise ValueError(f"the operators' job has no database: add {', '.join(missing)} to its environment")
+        if isinstance(self.image, str) and "@sha256:" not in self.image:
+            raise ValueError(f"image {self.image!r} can change under the job: name it by digest, as in x@sha256:...")
+
 
 class Operations(pulumi.ComponentResource):
     """Job and bucket of exports."""

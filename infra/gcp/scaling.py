@@ -19,6 +19,14 @@ class Instances:
     maximum: int
     fixed: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse a range that is none."""
+        if not 0 <= self.minimum <= self.maximum or (self.fixed and self.minimum != self.maximum):
+            raise ValueError(
+                f"{self.minimum} to {self.maximum} instances is no range: make minimum at least 0 and at most maximum, "
+                "and both the same where fixed"
+            )
+
 
 def instances_of(ctx: Context, service: Service) -> Instances:
     """The stack's override where there is one, else the environment's floor and the catalog's ceiling."""

@@ -69,6 +69,10 @@ class GcpServiceArgs:
         problem = cloud_run_problem(self.cpu, self.memory_mib, self.concurrency)
         if problem:
             raise ValueError(problem)
+        if isinstance(self.image, str) and "@sha256:" not in self.image:
+            raise ValueError(f"image {self.image!r} can change under a revision: name it by digest, as in x@sha256:...")
+        if self.ingress not in (INTERNAL, LOAD_BALANCER, OPEN):
+            raise ValueError(f"Cloud Run has no ingress {self.ingress!r}: use {INTERNAL}, {LOAD_BALANCER} or {OPEN}")
         if any(isinstance(version, str) and version == LATEST for _, version in self.secrets.values()):
             raise ValueError("a secret is read as `latest`: pin the number of a version")
         if not self.check_invokers and self.invokers:

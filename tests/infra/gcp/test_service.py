@@ -3,8 +3,6 @@
 import pytest
 
 from infra.components.catalog import CATALOG
-from infra.gcp.scaling import Instances
-from infra.gcp.service import GcpServiceArgs
 from tests.infra.components.expected import EDGES, PORTS, SIZES
 from tests.infra.gcp.stacks import (
     DIGEST,
@@ -18,6 +16,7 @@ from tests.infra.gcp.stacks import (
     settings_of,
     stack,
 )
+from tests.infra.gcp.test_refusals import service_args
 
 VARIABLE = {call.service: call.variable for each in CATALOG.services for call in each.calls}
 
@@ -161,23 +160,6 @@ def test_the_switch_decides_about_deletion_explicitly() -> None:
             assert each.inputs["deletionProtection"] is protect
 
 
-def args(**changes: object) -> GcpServiceArgs:
-    values: dict[str, object] = {
-        "image": "x@sha256:0",
-        "cpu": 1,
-        "memory_mib": 512,
-        "concurrency": 80,
-        "instances": Instances(minimum=0, maximum=1),
-        "environment": {},
-        "secrets": {},
-        "account": "a@b",
-        "url": "https://x",
-        "ingress": "INGRESS_TRAFFIC_ALL",
-        "invokers": {},
-    }
-    return GcpServiceArgs(**{**values, **changes})  # pyright: ignore[reportArgumentType]  (tests of what is refused)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -190,4 +172,4 @@ def args(**changes: object) -> GcpServiceArgs:
 )
 def test_what_cloud_run_would_refuse_is_refused_at_once(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        args(**changes)
+        service_args(**changes)
