@@ -75,7 +75,7 @@ def check_running(inputs: Mapping[str, object], outputs: Mapping[str, object], e
     cluster, name, wanted = str(outputs["cluster"]), str(outputs["name"]), str(inputs["taskDefinition"])
     try:
         service = _items(ecs.describe_services(cluster=cluster, services=[name]), "services")
-    except _aws_errors() as error:
+    except aws_errors() as error:
         raise DeploymentError(
             f"{name}: ECS could not be asked what runs ({error}): look with `aws ecs describe-services`, and restore "
             "the permission or the connection before the next `pulumi up`"
@@ -107,7 +107,7 @@ def explained(cluster: str, name: str, ecs: Ecs) -> str:
         arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED").get("taskArns")
         stopped = cast("list[str]", arns)[:5] if isinstance(arns, list) else []
         tasks = _items(ecs.describe_tasks(cluster=cluster, tasks=stopped), "tasks") if stopped else []
-    except _aws_errors() as error:
+    except aws_errors() as error:
         return f"  ECS could not be asked why: {error}\n{remedy}"
     lines += [f"  {_short(str(task.get('taskArn')))} stopped: {_why(task)}" for task in tasks]
     return "\n".join([*lines, remedy])
@@ -150,7 +150,7 @@ def run_once(
 
 def checked_service(name: str, before: pulumi.ResourceHook | None = None) -> pulumi.ResourceHookBinding:
     """Binds the check, and an explanation when AWS itself reports a failure, to a service; `before` comes first."""
-    profile = _profile()
+    profile = configured_profile()
 
     def check(args: pulumi.ResourceHookArgs) -> None:
         outputs = cast("Mapping[str, object]", args.new_outputs or {})
@@ -184,7 +184,7 @@ def run_before(family: str) -> pulumi.ResourceHook:
     Once per deployment. While it fails, no service is made or changed, so that the next `pulumi up` meets them again,
     and runs it again.
     """
-    profile = _profile()
+    profile = configured_profile()
 
     def connected(args: pulumi.ResourceHookArgs) -> Ecs:
         return ecs_in(str(cast("Mapping[str, object]", args.new_inputs or {})["cluster"]), profile)
@@ -212,7 +212,7 @@ def _outcome(family: str, ecs: Ecs, wait: Callable[[float], None]) -> Deployment
         run_once(newest(family, ecs), ecs, wait=wait)
     except DeploymentError as error:
         return error
-    except _aws_errors() as error:
+    except aws_errors() as error:
         return DeploymentError(f"{family} could not be run ({error}): correct that, and run `pulumi up` again")
     return None
 
@@ -236,7 +236,7 @@ def _started(definition: str, tags: Mapping[str, str], ecs: Ecs, wait: Callable[
                     }
                 },
             )
-        except _aws_errors() as error:
+        except aws_errors() as error:
             said = str(error)
         else:
             tasks = _items(answer, "tasks")
@@ -248,14 +248,14 @@ def _started(definition: str, tags: Mapping[str, str], ecs: Ecs, wait: Callable[
     raise DeploymentError(f"{_short(definition)} did not start: {said}: correct that, and run `pulumi up` again")
 
 
-def _aws_errors() -> tuple[type[Exception], ...]:
+def aws_errors() -> tuple[type[Exception], ...]:
     """What boto3 raises; imported as late as boto3 itself."""
     from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
     return BotoCoreError, ClientError
 
 
-def _profile() -> str | None:
+def configured_profile() -> str | None:
     """What the provider itself is told to use, so that both ask the same account."""
     return pulumi.Config("aws").get("profile")
 
@@ -284,8 +284,10 @@ __all__ = [
     "SUBNETS_TAG",
     "DeploymentError",
     "Ecs",
+    "aws_errors",
     "check_running",
     "checked_service",
+    "configured_profile",
     "ecs_in",
     "explained",
     "newest",

@@ -123,7 +123,6 @@ class AwsPlatform(pulumi.ComponentResource):
                     platform=platform,
                     settings=settings,
                     content=content,
-                    tag_deployed=True,
                 ),
                 pulumi.ResourceOptions(parent=self),
             ).reference

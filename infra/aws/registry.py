@@ -1,7 +1,7 @@
 """One image repository a service: scanned, encrypted, with tags that never move.
 
-Owns the repositories and their clean-up. What is tagged as deployed is never cleaned up, however old; of the rest the
-newest thirty stay, enough to go back for weeks.
+Owns the repositories and their clean-up. What is tagged as deployed is never cleaned up, however old (`deployed.py`
+sets the tags); of the rest the newest thirty stay, enough to go back for weeks.
 """
 
 from __future__ import annotations

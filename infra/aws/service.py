@@ -16,6 +16,7 @@ import pulumi_aws as aws
 from infra.aws.alarms import Door, alarm, rollback_dimensions, rollback_rules
 from infra.aws.container import GRACE_SECONDS, LONGEST_REQUEST_SECONDS, ContainerArgs, container_definitions
 from infra.aws.context import Context
+from infra.aws.deployed import marked
 from infra.aws.ecs_calls import checked_service
 from infra.aws.logs import log_group, service_log_group_name
 from infra.components.model import Service
@@ -137,7 +138,7 @@ class AwsService(pulumi.ComponentResource):
             # ECS keeps inactive revisions, and going back to one is a deployment of its digest.
             skip_destroy=False,
             tags=ctx.tags(service=name),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.log_group]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.log_group], hooks=marked(name)),
         )
 
     def _service(self) -> aws.ecs.Service:
