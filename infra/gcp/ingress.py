@@ -19,7 +19,7 @@ import pulumi_gcp as gcp
 
 from infra.components.naming import Kind, shortened
 from infra.config.gcp import Access, Egress
-from infra.gcp.context import OPERATIONS, Context
+from infra.gcp.context import Context
 from infra.gcp.firewall import Firewall
 from infra.gcp.service import INTERNAL, LOAD_BALANCER, OPEN, GcpService
 
@@ -44,8 +44,11 @@ class Door:
             raise ValueError("invokers are named and not checked: leave one of the two out")
 
 
-def door_of(ctx: Context, *, public: bool, uptime_agent: pulumi.Input[str]) -> Door:
-    """The door of the gateway (`public`) or of one of the nine others, whose only way in is the call graph."""
+def door_of(ctx: Context, *, public: bool, uptime_agent: pulumi.Input[str], operator: pulumi.Input[str]) -> Door:
+    """The door of the gateway (`public`) or of one of the nine others, whose only way in is the call graph.
+
+    `uptime_agent` and `operator` are the members that come through it beside the clients.
+    """
     if not public:
         # Without a network of its own a stack's calls come from outside; IAM alone decides then.
         return Door(ingress=OPEN if ctx.gcp.network.egress is Egress.NONE else INTERNAL)
@@ -57,7 +60,7 @@ def door_of(ctx: Context, *, public: bool, uptime_agent: pulumi.Input[str]) -> D
             return Door(
                 ingress=OPEN,
                 proxies=1,
-                invokers={**named, "uptime": uptime_agent, "operator": f"serviceAccount:{ctx.email(OPERATIONS)}"},
+                invokers={**named, "uptime": uptime_agent, "operator": operator},
             )
         case _:
             return Door(ingress=OPEN, check_invokers=False, proxies=1)

@@ -13,11 +13,10 @@ import pulumi
 from infra.components.catalog import CATALOG
 from infra.components.environment import Common, DutyMode, ServiceAuth, StoreType, environment_of
 from infra.components.graph import callees_of, callers_of, deployment_order, outside_callers_of
-from infra.components.image import ImageArgs, ServiceImage, content_hash
+from infra.components.image import ImageArgs, ServiceImage, build_of
 from infra.components.model import Service
 from infra.config import Settings
 from infra.config.gcp import Egress
-from infra.config.general import ImageSource
 from infra.gcp.budget import Budget
 from infra.gcp.context import OPERATIONS, Context, context_of
 from infra.gcp.database import Database
@@ -74,16 +73,15 @@ class GcpPlatform(pulumi.ComponentResource):
 
     def _all_images(self) -> dict[str, pulumi.Output[str]]:
         settings = self.ctx.settings.image
-        content = content_hash(IMAGE_PLATFORM) if settings.source is ImageSource.BUILD else ""
+        build = build_of(settings, IMAGE_PLATFORM)
         return {
             service: ServiceImage(
                 ImageArgs(
                     service=service,
                     repository=self.registry.image_repository(service),
-                    platform=IMAGE_PLATFORM,
+                    address=f"{self.registry.location}/{service}",
                     settings=settings,
-                    content=content,
-                    tag_deployed=True,
+                    build=build,
                 ),
                 pulumi.ResourceOptions(parent=self),
             ).reference
@@ -94,7 +92,9 @@ class GcpPlatform(pulumi.ComponentResource):
         agent = pulumi.Output.format(
             "serviceAccount:service-{0}@gcp-sa-monitoring-notification.iam.gserviceaccount.com", self.number
         )
-        return door_of(self.ctx, public=service.public, uptime_agent=agent)
+        # The account itself, not only its name: nobody can be let in before it exists.
+        operator = self.identity.member(OPERATIONS)
+        return door_of(self.ctx, public=service.public, uptime_agent=agent, operator=operator)
 
     def _service(self, service: Service) -> GcpService:
         ctx, door, size = self.ctx, self._door(service), self.ctx.gcp.sizes.get(service.name)

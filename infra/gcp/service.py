@@ -196,6 +196,7 @@ def _service_scaling(instances: Instances) -> gcp.cloudrunv2.ServiceScalingArgs:
 
 
 def _traffic(shares: Mapping[str, int]) -> list[gcp.cloudrunv2.ServiceTrafficArgs]:
+    """Who gets nothing is left out: Cloud Run takes a share of zero only from a target that has a tag."""
     return [
         gcp.cloudrunv2.ServiceTrafficArgs(type="TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent=percent)
         if revision == LATEST
@@ -203,6 +204,7 @@ def _traffic(shares: Mapping[str, int]) -> list[gcp.cloudrunv2.ServiceTrafficArg
             type="TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", revision=revision, percent=percent
         )
         for revision, percent in sorted(shares.items())
+        if percent
     ]
 
 

@@ -144,3 +144,10 @@ def test_with_iam_the_gateway_is_called_by_named_members_the_check_and_the_opera
         "serviceAccount:service-123456789012@gcp-sa-monitoring-notification.iam.gserviceaccount.com",
         f"serviceAccount:aex-operations-staging@{PROJECT}.iam.gserviceaccount.com",
     }
+
+
+def test_whoever_is_let_in_exists_before() -> None:
+    for each in (*access("iam").of(INVOKER), *stack("production").of(INVOKER)):
+        if each.inputs["member"].endswith(f"@{PROJECT}.iam.gserviceaccount.com"):
+            made = each.options.propertyDependencies["member"].urns
+            assert any("serviceaccount/account:Account" in urn for urn in made), each.urn

@@ -120,33 +120,3 @@ def test_the_scheduler_can_be_in_another_region_than_what_it_calls() -> None:
         assert job.inputs["region"] == "europe-west1"
         assert job.inputs["httpTarget"]["uri"].startswith("https://") and "europe-north1.run.app" in str(job.inputs)
     assert {each.inputs["location"] for each in run.of(SERVICE)} == {"europe-north1"}
-
-
-def test_the_operators_job_reaches_the_database_and_keeps_exports_where_nobody_else_reads() -> None:
-    run = stack("production")
-    job = run.one("gcp:cloudrunv2/job:Job")
-    template = job.inputs["template"]["template"]
-    assert template["serviceAccount"] == f"aex-operations@{PROJECT}.iam.gserviceaccount.com"
-    (found,) = template["containers"]
-    assert {each["name"]: each["value"] for each in found["envs"]} == {
-        "ENVIRONMENT": "production",
-        "STORE_TYPE": "firestore",
-        "FIRESTORE_PROJECT_ID": PROJECT,
-        "FIRESTORE_DATABASE": "agent-exchange",
-    }
-    (member,) = (each.inputs for each in run.of("gcp:storage/bucketIAMMember:BucketIAMMember"))
-    assert member["member"] == f"serviceAccount:{template['serviceAccount']}"
-    (volume,) = template["volumes"]
-    assert (volume["name"], volume["gcs"]["bucket"]) == ("exports", member["bucket"])
-    assert volume["gcs"]["readOnly"] is False
-    assert volume["gcs"]["mountOptions"] == ["uid=10001", "gid=10001"], "the image's user, who could not write else"
-    assert found["volumeMounts"] == [{"name": "exports", "mountPath": "/exports"}]
-
-
-def test_the_operators_job_says_what_the_application_understands() -> None:
-    from aex.tools.command import COMMANDS
-
-    (found,) = stack("production").one("gcp:cloudrunv2/job:Job").inputs["template"]["template"]["containers"]
-    assert found["commands"] == ["python"]
-    assert found["args"][:2] == ["-m", "aex"]
-    assert found["args"][2] in COMMANDS

@@ -148,6 +148,12 @@ def test_config_changes_size_scale_traffic_and_restarts() -> None:
     assert "annotations" not in gateway["template"]
 
 
+def test_a_share_of_nothing_is_left_out() -> None:
+    run = run_of(settings_of("dev-x", {"traffic": {"aex-gateway": {"aex-gateway-dev-x-00007-abc": 100, "latest": 0}}}))
+    (found,) = run.one(SERVICE, "aex-gateway").inputs["traffics"]
+    assert (found["revision"], found["percent"]) == ("aex-gateway-dev-x-00007-abc", 100)
+
+
 def test_without_a_split_all_traffic_goes_to_what_was_deployed_last() -> None:
     for service in stack("production").of(SERVICE):
         assert service.inputs["traffics"] == [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
