@@ -25,7 +25,7 @@ from infra.aws.ingress import Ingress, IngressArgs, listening_ports
 from infra.aws.monitoring import Monitoring, Watched
 from infra.aws.notifications import Notifications
 from infra.aws.operations import Operations, OperationsArgs
-from infra.aws.registry import Registry
+from infra.aws.registry import Registry, repository_address
 from infra.aws.scaling import Scaling, tasks_of
 from infra.aws.secrets import Secrets
 from infra.aws.security_groups import SecurityGroups, Surroundings
@@ -33,12 +33,11 @@ from infra.aws.service import AwsService, AwsServiceArgs, service_url
 from infra.components.catalog import CATALOG
 from infra.components.environment import Common, ServiceAuth, StoreType, environment_of
 from infra.components.graph import callees_of, deployment_order
-from infra.components.image import ImageArgs, ServiceImage, content_hash
+from infra.components.image import ImageArgs, ServiceImage, build_of
 from infra.components.model import Service
 from infra.config import Settings
 from infra.config.aws import Architecture, Database
 from infra.config.aws import Firewall as FirewallMode
-from infra.config.general import ImageSource
 
 _IMAGE_PLATFORMS = {Architecture.X86_64: "linux/amd64", Architecture.ARM64: "linux/arm64"}
 
@@ -113,16 +112,15 @@ class AwsPlatform(pulumi.ComponentResource):
 
     def _all_images(self) -> dict[str, pulumi.Output[str]]:
         ctx, settings = self.ctx, self.ctx.settings.image
-        platform = _IMAGE_PLATFORMS[ctx.aws.architecture]
-        content = content_hash(platform) if settings.source is ImageSource.BUILD else ""
+        build = build_of(settings, _IMAGE_PLATFORMS[ctx.aws.architecture])
         return {
             service: ServiceImage(
                 ImageArgs(
                     service=service,
                     repository=self.registry.repositories[service].repository_url,
-                    platform=platform,
+                    address=repository_address(ctx, service),
                     settings=settings,
-                    content=content,
+                    build=build,
                 ),
                 pulumi.ResourceOptions(parent=self),
             ).reference

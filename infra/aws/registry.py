@@ -32,6 +32,8 @@ class Registry(pulumi.ComponentResource):
     ) -> None:
         """Declare a repository for each of `services`."""
         super().__init__("agent-exchange:aws:Registry", "registry", None, opts)
+        if not services or len(set(services)) != len(services):
+            raise ValueError(f"repositories for {list(services)}: name at least one service, and each once")
         self.repositories = {service: self._repository(ctx, service, key) for service in services}
         self.register_outputs({})
 
@@ -68,6 +70,12 @@ def repository_name(ctx: Context, service: str) -> str:
     return ctx.name(f"agent-exchange/{service}", Kind.ECR_REPOSITORY)
 
 
+def repository_address(ctx: Context, service: str) -> str:
+    """Where the repository of `service` is, known before it is there."""
+    domain = "amazonaws.com.cn" if ctx.partition == "aws-cn" else "amazonaws.com"
+    return f"{ctx.account}.dkr.ecr.{ctx.region}.{domain}/{repository_name(ctx, service)}"
+
+
 def _rules() -> list[dict[str, object]]:
     return [
         _rule(1, "Keep what is deployed", _NO_LIMIT, tagStatus="tagged", tagPrefixList=[DEPLOYED_TAG]),
@@ -84,4 +92,4 @@ def _rule(priority: int, description: str, count: int, **selection: object) -> d
     }
 
 
-__all__ = ["KEPT_IMAGES", "Registry", "repository_name"]
+__all__ = ["KEPT_IMAGES", "Registry", "repository_address", "repository_name"]

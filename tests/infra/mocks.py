@@ -168,7 +168,13 @@ def _no_decisions() -> Iterator[None]:
         patch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
         patch.setattr(pulumi.Output, "__bool__", truth, raising=False)
         patch.setattr(pulumi.Output, "__eq__", equal)
+        # Unit tests ask no registry; `tests/engine` does.
+        patch.setattr("infra.components.pushed.digest_of", lambda image: None)
         yield
+
+
+_STATE = "pulumi:pulumi:readStackResourceOutputs"
+"""The engine's own function: what is in the state, which is nothing unless a test says so."""
 
 
 class _Monitor(mocks.MockMonitor):
@@ -218,6 +224,8 @@ class _Monitor(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:
         answer = self._answers.get(request.tok)
+        if answer is None and request.tok == _STATE:
+            return _returned({"outputs": {}})
         if answer is None:
             with self._lock:
                 self.result.problems.append(f"function {request.tok} is called, and the test gives no answer to it")
