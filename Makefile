@@ -30,8 +30,8 @@ key: setup ## Print the operator's API key
 logs: ## Follow the logs of the ten services (ARGS="settlement", ARGS=--json)
 	@$(PYTHON) -m tools.logs --stack $(STACK) $(ARGS)
 
-preview: setup ## Show what `make up` would change
-	@$(ON_STACK) preview --stack $(STACK) $(ARGS)
+preview: setup ## Show what `make up` would change (CLOUD=aws, gcp or aws,gcp: with no account, against stand-ins)
+	@$(if $(CLOUD),$(PLATFORM) -m tools.offline --stack $(STACK) --clouds "$(CLOUD)",$(ON_STACK) preview --stack $(STACK)) $(ARGS)
 
 refresh: setup ## Compare the stack with what really runs
 	@$(ON_STACK) refresh --stack $(STACK) $(ARGS)

@@ -27,7 +27,7 @@ LINKED = ("app", "infra", "pyproject.toml", "uv.lock", ".venv")
 DIGEST = "sha256:" + "0" * 64
 PREBUILT = {"source": "prebuilt", "digests": dict.fromkeys(CATALOG.names, DIGEST)}
 PLACES = {"gcp:project": "acme-exchange", "gcp:region": "us-central1", "aws:region": "us-east-1"}
-GITHUB = {"owner": "acme", "repository": "agent-exchange", "ownerId": 123, "repositoryId": 456}
+GITHUB: dict[str, object] = {"owner": "acme", "repository": "agent-exchange", "ownerId": 123, "repositoryId": 456}
 
 
 @dataclass
@@ -53,11 +53,17 @@ class CloudStack(Runner):
 
     def beside(self, stack: str, clouds: tuple[str, ...] = ("gcp",), **sections: Any) -> CloudStack:
         """Another stack of the same project, in the same account or project of the cloud."""
-        made = CloudStack(root=self.root, stack=stack, environment=dict(self.environment), standins=self.standins)
-        made.config = config_of(stack, clouds, sections)
-        made.pulumi("stack", "init")
-        made._salt = yaml.safe_load(made._config_file.read_text())["encryptionsalt"]
-        return made
+        return CloudStack.new(self.root, stack, self.standins, clouds, **sections)
+
+    def pretend(self, outputs: Mapping[str, Any]) -> None:
+        """Let the stack have outputs without having been deployed, for others that refer to it."""
+        exported = json.loads(self.pulumi("stack", "export"))
+        urn = f"urn:pulumi:{self.stack}::agent-exchange::pulumi:pulumi:Stack::agent-exchange-{self.stack}"
+        resource = {"urn": urn, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": dict(outputs)}
+        exported["deployment"]["resources"] = [resource]
+        file = self.root / f"{self.stack}-deployment.json"
+        file.write_text(json.dumps(exported))
+        self.pulumi("stack", "import", "--file", str(file))
 
     # Config.
 
@@ -66,13 +72,17 @@ class CloudStack(Runner):
         found = {**self.config.get(f"agent-exchange:{section}", {}), **values}
         self.config[f"agent-exchange:{section}"] = {key: value for key, value in found.items() if value is not None}
 
+    def write(self) -> None:
+        """Write the config into the stack's file."""
+        if self._salt:
+            self._config_file.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": self.config}))
+
     # The command line.
 
     def start(self, *arguments: str) -> Any:
         """Start `pulumi` with the config as it is now."""
         self.standins.resume()
-        if self._salt:
-            self._config_file.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": self.config}))
+        self.write()
         return super().start(*arguments)
 
     def up(self, *arguments: str, fails: bool = False, seconds: float = 170) -> Result:

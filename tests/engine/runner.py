@@ -129,7 +129,7 @@ class Runner:
             return subprocess.Popen(
                 command,
                 cwd=self.root,
-                env=self._environment(),
+                env=self.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -157,7 +157,8 @@ class Runner:
             events = list(events_in(log))
         return Result(int(fails), output, events, time.monotonic() - begun)
 
-    def _environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The environment of the CLI: this process's, and what keeps it away from everything else on the machine."""
         return {
             **os.environ,
             "PATH": os.pathsep.join([str(CHECKOUT / ".aex" / "bin"), os.environ["PATH"]]),

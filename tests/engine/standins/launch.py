@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from infra.components.protocol import Provider, start
 from infra.components.protocol.servicer import Servicer
@@ -22,6 +23,9 @@ from tests.engine.standins.docker import DockerWorld, docker_provider
 from tests.engine.standins.gcp import gcp_provider, gcp_world
 from tests.engine.standins.random import random_provider
 from tests.engine.standins.world import World
+
+if TYPE_CHECKING:
+    from tests.engine.standins.aws import Account
 
 CLOUDS = ("aws", "gcp")
 
@@ -34,6 +38,8 @@ class Standins:
     docker: DockerWorld = field(default_factory=DockerWorld)
     random: World = field(default_factory=World)
     aws: World = field(default_factory=World)
+    account: Account | None = None
+    """What is behind the one for AWS: moto."""
     ports: dict[str, int] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
     """Further variables that programs and engine need."""
@@ -66,19 +72,28 @@ class Standins:
 def launched(clouds: tuple[str, ...] = ("gcp",)) -> Iterator[Standins]:
     """Run the stand-ins for these clouds, and for what every stack uses besides."""
     standins = Standins()
-    providers: list[Provider] = [random_provider(standins.random), docker_provider(standins.docker)]
-    makers: dict[str, Callable[[Standins], Provider]] = {"gcp": lambda all: gcp_provider(all.gcp)}
-    stops: list[Callable[[], object]] = []
-    providers += [makers[cloud](standins) for cloud in clouds]
-    try:
+    with ExitStack() as running:
+        providers: list[Provider] = [random_provider(standins.random), docker_provider(standins.docker)]
+        if "gcp" in clouds:
+            providers.append(gcp_provider(standins.gcp))
+        if "aws" in clouds:
+            providers.append(_aws(standins, running))
         for provider in providers:
             server, servicer, standins.ports[provider.name] = start(provider)
             standins.servicers.append(servicer)
-            stops.append(lambda server=server: server.stop(None).wait())
+            running.callback(lambda server=server: server.stop(None).wait())
         yield standins
-    finally:
-        for stop in stops:
-            stop()
+
+
+def _aws(standins: Standins, running: ExitStack) -> Provider:
+    # Only here, because moto takes seconds to load.
+    from tests.engine.standins.aws import Account, aws_provider, aws_world
+
+    account = running.enter_context(Account())
+    standins.account = account
+    standins.aws = aws_world()
+    standins.more |= account.environment
+    return aws_provider(standins.aws, account)
 
 
 def main(arguments: list[str]) -> int:

@@ -55,16 +55,14 @@ class RunKind(CheckedKind):
         if not found:
             raise ProviderError(f"Error 404: secret {secret} does not exist")
         numbers = {
-            thing.outputs["version"]
+            str(thing.outputs["version"])
             for thing in self.world.things("gcp:secretmanager/secretVersion:*")
             if thing.inputs["secret"] == found[0].id
         }
         if version not in numbers:
-            raise ProviderError(
-                f"Error 404: secret {secret} has no version {version}, only {sorted(map(str, numbers))}"
-            )
+            raise ProviderError(f"Error 404: secret {secret} has no version {version}, only {sorted(numbers)}")
         readers = {
-            thing.inputs["member"]
+            str(thing.inputs["member"])
             for thing in self.world.things("gcp:secretmanager/secretIamMember:*")
             if thing.inputs["secretId"] in (found[0].id, found[0].outputs["secretId"])
             and thing.inputs["role"] == _READER
