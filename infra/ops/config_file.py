@@ -60,7 +60,7 @@ def values(stack: str) -> Tree:
     except yaml.YAMLError as error:
         raise UsageFault(f"{config_path(stack).name} is no YAML: {error}", "Correct it, or take it from git.") from None
     config = cast("Mapping[str, object]", read).get("config") if isinstance(read, Mapping) else None
-    found = cast("Mapping[str, object]", config) if isinstance(config, Mapping) else {}
+    found = cast("Tree", config) if isinstance(config, dict) else dict[str, object]()
     return {(key if ":" in key else f"{NAMESPACE}:{key}"): _shown(value) for key, value in found.items()}
 
 
@@ -92,8 +92,25 @@ def edited(config: Tree, edits: Sequence[Edit]) -> Tree:
 
 
 def effective(config: Tree, edits: Sequence[Edit]) -> list[Edit]:
-    """The edits that change something."""
-    return [edit for edit in edits if edited(config, [edit]) != config]
+    """The edits that change something; none when all of them together change nothing."""
+    if edited(config, edits) == config:
+        return []
+    found: list[Edit] = []
+    for edit in edits:
+        after = edited(config, [edit])
+        if after != config:
+            found.append(edit)
+        config = after
+    return found
+
+
+def inverse(config: Tree, edits: Sequence[Edit]) -> list[Edit]:
+    """The edits that bring back what was there."""
+    found: list[Edit] = []
+    for edit in edits:
+        before = _leaves(edit.path, _at(config, edit.path))
+        found += before or [Edit(edit.path, None)]
+    return list(dict.fromkeys(found))
 
 
 def commands(stack: str, edits: Sequence[Edit]) -> list[list[str]]:
@@ -129,6 +146,20 @@ def shown(command: Sequence[str]) -> str:
     return shlex.join(["pulumi", *command])
 
 
+def _at(config: Tree, path: str) -> object:
+    first, *rest = path.split(".")
+    place = config.get(f"{NAMESPACE}:{first}")
+    for part in rest:
+        place = cast("Tree", place).get(part) if isinstance(place, dict) else None
+    return place
+
+
+def _leaves(path: str, value: object) -> list[Edit]:
+    if isinstance(value, dict):
+        return [leaf for key, each in cast("Tree", value).items() for leaf in _leaves(f"{path}.{key}", each)]
+    return [Edit(path, value)] if isinstance(value, str | int) else []
+
+
 def _checked(config: Tree, stack: str) -> Settings:
     try:
         return load(config, stack)
@@ -155,6 +186,7 @@ __all__ = [
     "config_path",
     "edited",
     "effective",
+    "inverse",
     "settings_of",
     "shown",
     "values",

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from infra.ops.commands import change, data, look, shell, summary, teardown
-from infra.ops.faults import Exit, OpsError
+from infra.ops.faults import Exit, OpsError, UsageFault
 from infra.ops.screen import Screen
 
 app = typer.Typer(
@@ -38,7 +38,9 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     except typer.TyperException as error:
-        error.show()
+        Screen().fault(
+            UsageFault(error.format_message(), "`aexctl --help` and `aexctl COMMAND --help` say what there is.")
+        )
         code = Exit.USAGE
     sys.exit(int(code or 0))
 

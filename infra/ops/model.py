@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import cast
 
 Json = dict[str, object]
 
@@ -121,11 +122,11 @@ def as_json(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): as_json(each) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {str(key): as_json(each) for key, each in cast("Mapping[object, object]", value).items()}
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [as_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [as_json(each) for each in cast("Sequence[object]", value)]
     return value
 
 

@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Final
 
 from infra.components.naming import Kind, physical_name
-from infra.config.general import ImageSource
 from infra.ops.clouds import aws_doctor, aws_operations, aws_status, aws_teardown
-from infra.ops.clouds.aws_api import AwsApi, items, texts
+from infra.ops.clouds.answers import items, texts
+from infra.ops.clouds.aws_api import AwsApi
 from infra.ops.clouds.cloud import Place, Say
+from infra.ops.clouds.pins import pinned
 from infra.ops.clouds.scaling import scaled
 from infra.ops.config_file import Edit
 from infra.ops.faults import OpsError, UsageFault
@@ -71,23 +72,8 @@ class Aws:
 
     def go_to(self, targets: Mapping[str, Version]) -> list[Edit]:
         """Pins digests: those of the targets, and for the others what runs now, so that they stay as they are."""
-        others = [cloud.value for cloud in self._place.settings.clouds if cloud.value != self.name]
-        if others:
-            raise UsageFault(
-                f"stack {self._place.stack} is on {' and '.join(others)} too, which has the same image.digests",
-                "Set `agent-exchange:image` by hand, with digests that both registries have, and run `pulumi up`.",
-            )
         digests = {service: each.digest for service, each in targets.items()}
-        if self._place.settings.image.source is ImageSource.BUILD:
-            digests = {state.service: state.digest for state in self.status()} | digests
-        without = [service for service, digest in digests.items() if not digest]
-        if without:
-            raise OpsError(
-                f"ECS does not say which image {', '.join(without)} runs",
-                "Name them yourself: `pulumi config set --path agent-exchange:image.digests.SERVICE sha256:...`.",
-            )
-        pinned = [Edit(f"image.digests.{service}", digest) for service, digest in sorted(digests.items())]
-        return [Edit("image.source", ImageSource.PREBUILT.value), *pinned]
+        return pinned(self._place, self.name, digests, self.status)
 
     def go_on(self, services: Sequence[str], percent: int) -> list[Edit]:
         """ECS replaces tasks one after the other; there are no shares to set."""

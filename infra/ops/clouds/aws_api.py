@@ -6,16 +6,12 @@ the first call, since that takes a third of a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, cast
 
+from infra.ops.clouds.answers import Json, items, text
 from infra.ops.faults import OpsError, Unreachable
-
-Json = Mapping[str, object]
-Input = TypeVar("Input")
-Output = TypeVar("Output")
 
 _LOGIN: Final = (
     "Log in (`aws sso login`, `aws configure`), or set AWS_PROFILE; `aws sts get-caller-identity` shows who you are."
@@ -32,7 +28,6 @@ _CREDENTIALS: Final = frozenset(
     }
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-_THREADS: Final = 10
 
 
 class AwsRefusal(OpsError):
@@ -114,47 +109,6 @@ class AwsApi:
             raise Unreachable(f"there are no credentials for AWS: {error}", _LOGIN) from None
 
 
-def at_once(function: Callable[[Input], Output], inputs: Iterable[Input]) -> list[Output]:
-    """`function` of each input, in order, asked side by side: ten questions take as long as one."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(function, inputs))
-
-
-def items(answer: Json, key: str) -> list[Json]:
-    """The objects under `key`; none when there is no such key."""
-    found = answer.get(key)
-    return cast("list[Json]", found) if isinstance(found, list) else []
-
-
-def texts(answer: Json, key: str) -> list[str]:
-    """The texts under `key`."""
-    found = answer.get(key)
-    return [str(each) for each in cast("list[object]", found)] if isinstance(found, list) else []
-
-
-def text(answer: Json, key: str) -> str:
-    """The text under `key`, empty when there is none."""
-    found = answer.get(key)
-    return "" if found is None else str(found)
-
-
-def number(answer: Json, key: str) -> int:
-    """The number under `key`, 0 when there is none."""
-    found = answer.get(key)
-    return int(found) if isinstance(found, int | float) else 0
-
-
-def name_of(arn: str) -> str:
-    """The last part of an ARN."""
-    return arn.rpartition("/")[2]
-
-
-def batches(values: list[str], size: int) -> Iterator[list[str]]:
-    """The values in groups, since most calls take only so many."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
 def _next(answer: Json) -> dict[str, object]:
     """What the next call must say to go on, in the words of the service that answered; empty at the end."""
     for given, taken in (
@@ -181,15 +135,4 @@ def _refusal(service: str, operation: str, error: Mapping[str, str]) -> OpsError
     return AwsRefusal(name, f"AWS refuses {service}:{operation}: {said} ({name})", remedy)
 
 
-__all__ = [
-    "AwsApi",
-    "AwsRefusal",
-    "Json",
-    "at_once",
-    "batches",
-    "items",
-    "name_of",
-    "number",
-    "text",
-    "texts",
-]
+__all__ = ["AwsApi", "AwsRefusal"]

@@ -10,8 +10,10 @@ from infra.components.naming import Kind, physical_name
 from infra.config import Environment
 from infra.config.aws import AwsSettings, Database, Nat
 from infra.ops.clouds import checks
-from infra.ops.clouds.aws_api import AwsApi, AwsRefusal, Json, at_once, items, number, text
+from infra.ops.clouds.answers import Json, inside, items, number, text
+from infra.ops.clouds.aws_api import AwsApi, AwsRefusal
 from infra.ops.clouds.cloud import Place
+from infra.ops.clouds.side_by_side import at_once
 from infra.ops.model import Finding, Verdict
 
 BOUNDARY: Final = "aex-boundary"
@@ -126,10 +128,10 @@ def _principal(api: AwsApi, arn: str) -> str:
         return arn
     role = arn.split("/")[1]
     try:
-        answer = api.call("iam", "get_role", RoleName=role).get("Role")
+        answer = api.call("iam", "get_role", RoleName=role)
     except AwsRefusal:
         return arn.replace(":sts:", ":iam:").replace(":assumed-role/", ":role/").rpartition("/")[0]
-    return text(answer, "Arn") if isinstance(answer, dict) else arn
+    return text(inside(answer, "Role"), "Arn") or arn
 
 
 def _quotas(place: Place, api: AwsApi, settings: AwsSettings) -> Iterator[Finding]:
@@ -154,10 +156,10 @@ def _cpu(service: str) -> int:
 def _quota(api: AwsApi, quota: tuple[str, str, str], *, used: int, more: int) -> Finding:
     service, code, what = quota
     try:
-        answer = api.call("service-quotas", "get_service_quota", ServiceCode=service, QuotaCode=code).get("Quota")
+        answer = api.call("service-quotas", "get_service_quota", ServiceCode=service, QuotaCode=code)
     except AwsRefusal as error:
         return Finding(f"quota: {what}", Verdict.SKIPPED, f"is not told here ({error.name})", "")
-    limit = number(answer, "Value") if isinstance(answer, dict) else 0
+    limit = number(inside(answer, "Quota"), "Value")
     detail = f"{used} in use, {more} more needed, {limit} allowed"
     if used + more <= limit:
         return Finding(f"quota: {what}", Verdict.OK, detail)

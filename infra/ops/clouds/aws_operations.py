@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from infra.ops.clouds.aws_api import AwsApi, Json, items, name_of, text, texts
+from infra.ops.clouds.answers import Json, inside, items, last, text, texts
+from infra.ops.clouds.aws_api import AwsApi
 from infra.ops.clouds.aws_status import why_stopped
 from infra.ops.clouds.cloud import Say
 from infra.ops.faults import OpsError
@@ -26,19 +27,18 @@ def operate(
 ) -> int:
     """Runs `python -m aex <arguments>` as the task, and gives its exit code. Raises `OpsError` when it did not run."""
     answer = api.call("ecs", "describe_task_definition", taskDefinition=definition, include=["TAGS"])
-    described = answer.get("taskDefinition")
-    containers = items(described, "containerDefinitions") if isinstance(described, dict) else []
+    containers = items(inside(answer, "taskDefinition"), "containerDefinitions")
     tags = {text(each, "key"): text(each, "value") for each in items(answer, "tags")}
     missing = [tag for tag in (SUBNETS_TAG, GROUP_TAG, CLUSTER_TAG) if tag not in tags]
     if missing or not containers:
         raise OpsError(
-            f"{name_of(definition)} does not say where it runs ({', '.join(missing) or 'no container'})",
+            f"{last(definition)} does not say where it runs ({', '.join(missing) or 'no container'})",
             "Deploy the stack again (`pulumi up`), which puts the tags on it.",
         )
     container = containers[0]
     task = _started(api, definition, tags, text(container, "name"), arguments)
-    say(f"task {name_of(task)} on {tags[CLUSTER_TAG]}")
-    log, waited = _log(api, container, name_of(task)), 0.0
+    say(f"task {last(task)} on {tags[CLUSTER_TAG]}")
+    log, waited = _log(api, container, last(task)), 0.0
     while True:
         found = items(api.call("ecs", "describe_tasks", cluster=tags[CLUSTER_TAG], tasks=[task]), "tasks")
         ended = bool(found) and text(found[0], "lastStatus") == "STOPPED"
@@ -48,7 +48,7 @@ def operate(
             break
         if waited >= _LIMIT_SECONDS:
             raise OpsError(
-                f"task {name_of(task)} still runs after {_LIMIT_SECONDS // 3600} hours",
+                f"task {last(task)} still runs after {_LIMIT_SECONDS // 3600} hours",
                 f"Look at its log, and stop it: `aws ecs stop-task --cluster {tags[CLUSTER_TAG]} --task {task}`.",
             )
         wait(_POLL_SECONDS)
@@ -93,10 +93,8 @@ def _exit_code(task: Json) -> int:
 
 def _log(api: AwsApi, container: Json, task: str) -> Callable[[], Iterator[str]]:
     """What gives the lines that have come since the last call."""
-    configuration = container.get("logConfiguration")
-    options = configuration.get("options") if isinstance(configuration, dict) else None
-    place = options if isinstance(options, dict) else {}
-    group, prefix = str(place.get("awslogs-group")), str(place.get("awslogs-stream-prefix"))
+    options = inside(container, "logConfiguration", "options")
+    group, prefix = text(options, "awslogs-group"), text(options, "awslogs-stream-prefix")
     stream, token = f"{prefix}/{text(container, 'name')}/{task}", ""
 
     def lines() -> Iterator[str]:

@@ -7,7 +7,9 @@ from typing import Final
 
 from infra.components.catalog import CATALOG
 from infra.components.naming import Kind, physical_name
-from infra.ops.clouds.aws_api import AwsApi, AwsRefusal, Json, at_once, items, name_of, number, text, texts
+from infra.ops.clouds.answers import EMPTY, Json, first, inside, items, last, number, text, texts
+from infra.ops.clouds.aws_api import AwsApi, AwsRefusal
+from infra.ops.clouds.side_by_side import at_once
 from infra.ops.model import Health, ServiceState, Version
 
 _MOST_VERSIONS: Final = 20
@@ -43,7 +45,7 @@ def versions(api: AwsApi, stack: str, cluster: str, service: str) -> list[Versio
             "ecs", "list_task_definitions", familyPrefix=family, status=status, sort="DESC", maxResults=_MOST_VERSIONS
         )
         # A prefix it is called, and some take it for one.
-        arns += [arn for arn in texts(answer, "taskDefinitionArns") if name_of(arn).rpartition(":")[0] == family]
+        arns += [arn for arn in texts(answer, "taskDefinitionArns") if last(arn).rpartition(":")[0] == family]
     arns = sorted(set(arns), key=_revision, reverse=True)[:_MOST_VERSIONS]
     return at_once(lambda arn: _version(api, arn, service, current=arn == running), arns)
 
@@ -67,8 +69,7 @@ def why_stopped(task: Json) -> str:
 
 
 def _described(api: AwsApi, cluster: str, name: str) -> Json:
-    found = items(api.call("ecs", "describe_services", cluster=cluster, services=[name]), "services")
-    return found[0] if found else {}
+    return first(items(api.call("ecs", "describe_services", cluster=cluster, services=[name]), "services"))
 
 
 def _state(api: AwsApi, cluster: str, service: str, found: Json | None) -> ServiceState:
@@ -79,7 +80,7 @@ def _state(api: AwsApi, cluster: str, service: str, found: Json | None) -> Servi
     running, desired = number(found, "runningCount"), number(found, "desiredCount")
     return ServiceState(
         service=service,
-        revision=name_of(text(primary, "taskDefinition")),
+        revision=last(text(primary, "taskDefinition")),
         running=running,
         desired=str(desired),
         health=_health(api, cluster, name, primary, running, desired),
@@ -94,8 +95,7 @@ def _missing(service: str) -> ServiceState:
 
 
 def _primary(service: Json) -> Json:
-    deployments = items(service, "deployments")
-    return next((each for each in deployments if text(each, "status") == "PRIMARY"), {})
+    return first(each for each in items(service, "deployments") if text(each, "status") == "PRIMARY")
 
 
 def _health(api: AwsApi, cluster: str, name: str, primary: Json, running: int, desired: int) -> Health:
@@ -127,14 +127,13 @@ def _tasks(api: AwsApi, cluster: str, name: str, status: str) -> list[Json]:
 
 def _definition(api: AwsApi, arn: str) -> Json:
     if not arn:
-        return {}
-    found = api.call("ecs", "describe_task_definition", taskDefinition=arn).get("taskDefinition")
-    return found if isinstance(found, dict) else {}
+        return EMPTY
+    return inside(api.call("ecs", "describe_task_definition", taskDefinition=arn), "taskDefinition")
 
 
 def _version(api: AwsApi, arn: str, service: str, *, current: bool) -> Version:
     definition = _definition(api, arn)
-    return Version(name_of(arn), digest_of(definition, service), _time(definition.get("registeredAt")), current)
+    return Version(last(arn), digest_of(definition, service), _time(definition.get("registeredAt")), current)
 
 
 def _revision(arn: str) -> int:

@@ -10,8 +10,10 @@ from infra.components.catalog import CATALOG
 from infra.components.naming import Kind, physical_name
 from infra.components.tags import PROJECT
 from infra.ops.clouds import aws_operations
-from infra.ops.clouds.aws_api import AwsApi, AwsRefusal, Json, at_once, items, name_of, number, text
+from infra.ops.clouds.answers import Json, inside, items, last, number, text
+from infra.ops.clouds.aws_api import AwsApi, AwsRefusal
 from infra.ops.clouds.cloud import Place
+from infra.ops.clouds.side_by_side import at_once
 from infra.ops.model import Leftover, Loss, StackResource
 
 OPERATIONS: Final = "aex-operations"
@@ -70,7 +72,7 @@ def make_way(api: AwsApi, cluster: str, stack: str) -> Iterator[str]:
         raise
     for task in tasks:
         api.call("ecs", "stop_task", cluster=cluster, task=task, reason="teardown of the stack")
-        yield f"stopped task {name_of(task)}"
+        yield f"stopped task {last(task)}"
 
 
 def leftovers(api: AwsApi, stack: str) -> list[Leftover]:
@@ -109,7 +111,7 @@ def _left(api: AwsApi, arn: str) -> Leftover | None:
 
 
 def _key(api: AwsApi, arn: str) -> str | None:
-    metadata = _object(api.call("kms", "describe_key", KeyId=arn), "KeyMetadata")
+    metadata = inside(api.call("kms", "describe_key", KeyId=arn), "KeyMetadata")
     if text(metadata, "KeyState") == "PendingDeletion":
         return f"is deleted on {_day(metadata.get('DeletionDate'))}"
     return ""
@@ -121,7 +123,7 @@ def _secret(api: AwsApi, arn: str) -> str | None:
 
 
 def _task_definition(api: AwsApi, arn: str) -> str | None:
-    described = _object(api.call("ecs", "describe_task_definition", taskDefinition=arn), "taskDefinition")
+    described = inside(api.call("ecs", "describe_task_definition", taskDefinition=arn), "taskDefinition")
     active = text(described, "status") == "ACTIVE"
     return "" if active else "inactive revision: AWS removes it by itself"
 
@@ -143,7 +145,7 @@ def _task(api: AwsApi, arn: str) -> str | None:
 
 
 def _nat_gateway(api: AwsApi, arn: str) -> str | None:
-    found = items(api.call("ec2", "describe_nat_gateways", NatGatewayIds=[name_of(arn)]), "NatGateways")
+    found = items(api.call("ec2", "describe_nat_gateways", NatGatewayIds=[last(arn)]), "NatGateways")
     return "" if found and text(found[0], "State") not in ("deleted", "deleting") else None
 
 
@@ -214,11 +216,6 @@ def _stored(api: AwsApi, group: str) -> int:
 
 def _tags(answer: Json, key: str) -> dict[str, str]:
     return {text(each, "Key"): text(each, "Value") for each in items(answer, key)}
-
-
-def _object(answer: Json, key: str) -> Json:
-    found = answer.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _day(value: object) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ from infra.components.catalog import CATALOG
 from infra.ops import config_file, engine
 from infra.ops.clouds.cloud import Cloud, Place, one_cloud, open_clouds, place_of, service_named
 from infra.ops.commands.options import Json, NoUp, OnlyCloud, Stack, Yes
-from infra.ops.config_file import NAMESPACE, Edit
+from infra.ops.config_file import Edit
 from infra.ops.faults import Exit, OpsError, UsageFault
 from infra.ops.model import Version
 from infra.ops.screen import Screen, ago, escape, short_digest
@@ -168,7 +168,9 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
     code = 0 if no_up else engine.run(stack, *deploy, aside=screen.json)
     screen.result({"stack": stack, "changed": True, "commands": commands, "deployed": not no_up, "exit": code})
     if code:
-        undo = [config_file.shown(command) for command in config_file.commands(stack, _inverse(config, edits))]
+        undo = [
+            config_file.shown(command) for command in config_file.commands(stack, config_file.inverse(config, edits))
+        ]
         raise OpsError(
             "the deployment failed; the config keeps the change",
             "Correct what it says and run `pulumi up` again" + (f", or undo: {'; '.join(undo)}." if undo else "."),
@@ -178,19 +180,6 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
             "Written; the next `pulumi up` does it." if edits else "Nothing to write: the command above does it."
         )
     return Exit.OK
-
-
-def _inverse(config: config_file.Tree, edits: Sequence[Edit]) -> list[Edit]:
-    """The edits that bring back what was there."""
-    return [Edit(edit.path, _at(config, edit.path)) for edit in edits]
-
-
-def _at(config: config_file.Tree, path: str) -> str | int | None:
-    place: object = config
-    for index, part in enumerate(path.split(".")):
-        key = part if index else f"{NAMESPACE}:{part}"
-        place = cast("config_file.Tree", place).get(key) if isinstance(place, dict) else None
-    return place if isinstance(place, str | int) else None
 
 
 def _named(services: list[str] | None) -> list[str]:
@@ -218,7 +207,7 @@ def _target(name: str, found: Sequence[Version], to: str | None) -> Version:
     current = next((each for each in found if each.current), None)
     newer = found.index(current) if current else -1
     for each in found[newer + 1 :]:
-        if current is None or each.digest != current.digest or each.revision == to:
+        if current is None or each.digest != current.digest:
             return each
     raise UsageFault(
         f"{name} has run no other image before this one", "Name one with `aexctl rollout --digest`, or deploy a tag."
