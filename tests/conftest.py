@@ -6,6 +6,7 @@ import pytest
 
 from tests.app.store.fixtures import firestore_emulator, mongo_server
 from tests.app.store.table import pytest_terminal_summary
+from tests.image.fixtures import docker
 
 # Folders whose tests are slow by nature, and the marker that says why.
 BY_FOLDER = {"engine": "engine", "flow": "processes"}
@@ -22,4 +23,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("processes"))
 
 
-__all__ = ["firestore_emulator", "mongo_server", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+__all__ = ["docker", "firestore_emulator", "mongo_server", "pytest_collection_modifyitems", "pytest_terminal_summary"]

@@ -2,14 +2,16 @@
 
 import argparse
 import os
+import signal
 import sys
-
-from aex.core.server import SERVICES, serve
-from aex.tools import command
+from types import FrameType
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
+    from aex.core.server import SERVICES, serve
+    from aex.tools import command
+
     parser = argparse.ArgumentParser(prog="python -m aex", description="Agent Exchange services.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     run = commands.add_parser("serve", help="run one service in the foreground")
@@ -28,5 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     return serve(chosen.service)
 
 
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        # Before the second that imports take: process 1 of a container ignores every signal that it does not handle.
+        signal.signal(signal.SIGTERM, _leave)
     sys.exit(main())

@@ -133,6 +133,7 @@ def clean(environment: Path) -> None:
     for path in environment.rglob("*"):
         if path.is_file() and UNUSED_IN_PACKAGES.search(path.name):
             path.unlink()
+    (environment / ".lock").unlink(missing_ok=True)  # the installer's, for everybody to write
     for data in environment.rglob("botocore/data"):
         for service in data.iterdir():
             if service.is_dir() and service.name not in AWS_SERVICES:
