@@ -38,9 +38,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     except typer.TyperException as error:
-        Screen().fault(
-            UsageFault(error.format_message(), "`aexctl --help` and `aexctl COMMAND --help` say what there is.")
-        )
+        Screen().fault(UsageFault(error.format_message(), "`aexctl COMMAND --help` says what there is."))
         code = Exit.USAGE
     sys.exit(int(code or 0))
 

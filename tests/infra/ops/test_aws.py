@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.components.catalog import CATALOG
-from tests.infra.ops.aws_stack import NEW, OLD, client, configured, deployed
+from tests.infra.ops.aws_stack import NEW, deployed
 from tests.infra.ops.bench import Bench
 
 pytestmark = pytest.mark.usefixtures("aws_environment")
