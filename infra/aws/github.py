@@ -130,7 +130,7 @@ class Pipelines(pulumi.ComponentResource):
             name="state",
             role=made.name,
             policy=document(statements),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=made),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return made
 

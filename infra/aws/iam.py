@@ -110,8 +110,8 @@ def role(
             name=ctx.name(name, Kind.IAM_POLICY),
             role=made.name,
             policy=document(statements),
-            # A policy of a role that is gone cannot be deleted, and need not be.
-            opts=pulumi.ResourceOptions(parent=parent, deleted_with=made),
+            # Not `deleted_with` the role: AWS deletes no role that has a policy.
+            opts=pulumi.ResourceOptions(parent=parent),
         )
         ready.append(policy.id)
     return Role(made.name, pulumi.Output.all(made.arn, *ready).apply(lambda found: str(found[0])))
