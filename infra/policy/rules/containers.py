@@ -27,7 +27,7 @@ _UNITS: Final = {"Mi": 1, "Gi": 1024}
         id="image-digest",
         place=Place.EVERY,
         reason="a tag can move, so that what runs is not what was tested, and a rollback brings something else",
-        remedy="refer to the image as NAME@sha256:...",
+        remedy="refer to the image as NAME@sha256:DIGEST",
         checkov=("CKV_AWS_51",),
     ),
     _TASK,
