@@ -26,7 +26,7 @@ class Atlas(pulumi.ComponentResource):
         super().__init__("agent-exchange:aws:Atlas", "atlas", None, opts)
         wanted = ctx.aws.database
         if wanted.atlas_peering is None or wanted.atlas_cidr is None:
-            raise ValueError("Atlas needs atlasPeering and atlasCidr")
+            raise ValueError("Atlas is reached by peering: set aws.database.atlasPeering and atlasCidr")
         accepted = aws.ec2.VpcPeeringConnectionAccepter(
             "peering",
             vpc_peering_connection_id=wanted.atlas_peering,

@@ -33,7 +33,7 @@ class Certificate(pulumi.ComponentResource):
         elif zone_id is not None:
             self.arn = self._validated(ctx, domain, zone_id)
         else:
-            raise ValueError("a certificate needs a zone to be validated in")
+            raise ValueError(f"{domain} has no zone to be validated in: give zone_id, or set aws.certificateArn")
         self.register_outputs({"arn": self.arn})
 
     def _validated(self, ctx: Context, domain: str, zone_id: str) -> pulumi.Output[str]:

@@ -49,6 +49,14 @@ class ContainerArgs:
     writable: bool = False
     """An operator's shell needs to write; AWS does not support it with a read-only root."""
 
+    def __post_init__(self) -> None:
+        """Refuse what ECS would refuse only when it registers the task."""
+        if self.memory_mb <= _PROXY_MEMORY_MB:
+            raise ValueError(f"{self.memory_mb} MB hold the proxy of Service Connect alone: give at least 512")
+        both = sorted(set(self.environment) & set(self.secrets))
+        if both:
+            raise ValueError(f"{', '.join(both)} in clear and by reference: give each variable once")
+
 
 def container_definitions(args: ContainerArgs) -> pulumi.Output[str]:
     """The container definitions of a task, as JSON text with sorted keys."""

@@ -21,6 +21,8 @@ from infra.components.table import Catalog
 Widget: TypeAlias = dict[str, object]
 Metric: TypeAlias = "list[object]"
 
+MOST_ALARMS: Final = 100
+"""CloudWatch's limit for one alarm widget."""
 _WIDTH, _HEIGHT = 24, 6
 _BALANCER: Final = "AWS/ApplicationELB"
 
@@ -41,6 +43,8 @@ class Dashboard(pulumi.ComponentResource):
     ) -> None:
         """`database` is the identifier of the DocumentDB cluster, `alarms` are ARNs whose state is shown on top."""
         super().__init__("agent-exchange:aws:Dashboard", "dashboard", None, opts)
+        if len(alarms) > MOST_ALARMS:
+            raise ValueError(f"{len(alarms)} alarms do not fit into one widget: show at most {MOST_ALARMS}")
         self.name = ctx.name("agent-exchange", Kind.DASHBOARD)
         rows = [
             [_alarm_widget(alarms)],

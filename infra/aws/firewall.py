@@ -44,6 +44,8 @@ class Firewall(pulumi.ComponentResource):
     ) -> None:
         """Guard `balancer` (ARN); matches are logged, encrypted with `key`."""
         super().__init__("agent-exchange:aws:Firewall", "firewall", None, opts)
+        if ctx.aws.firewall is Mode.OFF:
+            raise ValueError("aws.firewall is off: set it to count or block, or declare no firewall")
         counting = ctx.aws.firewall is Mode.COUNT
         self.acl = aws.wafv2.WebAcl(
             "acl",

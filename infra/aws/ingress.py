@@ -47,6 +47,13 @@ class IngressArgs:
     zone_id: str | None
     """Where the domain's records go; None without a domain, and where DNS is somebody else's."""
 
+    def __post_init__(self) -> None:
+        """Refuse to open a door to what is not meant for the internet."""
+        if not self.service.public:
+            raise ValueError(
+                f"{self.service.name} is not public: put the load balancer in front of the service that is"
+            )
+
 
 class Ingress(pulumi.ComponentResource):
     """Load balancer, listeners, target group."""

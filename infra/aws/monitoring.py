@@ -57,6 +57,11 @@ class Watched:
     """Identifier of the stack's own DocumentDB cluster."""
     nat_gateways: Sequence[aws.ec2.NatGateway]
 
+    def __post_init__(self) -> None:
+        """Refuse to watch nothing."""
+        if not self.services:
+            raise ValueError("there is nothing to watch: deploy the services first, and give them all")
+
 
 class Monitoring(pulumi.ComponentResource):
     """Alarms, objective, dashboard, queries."""

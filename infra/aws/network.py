@@ -33,6 +33,17 @@ class Place:
     private_subnets: Sequence[pulumi.Input[str]]
     data_subnets: Sequence[pulumi.Input[str]]
     zones: Sequence[str]
+    """Empty where another stack owns the network, and knows them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a place that one zone's failure takes away."""
+        for kind, subnets in (
+            ("public", self.public_subnets),
+            ("private", self.private_subnets),
+            ("data", self.data_subnets),
+        ):
+            if len(subnets) < 2:
+                raise ValueError(f"{len(subnets)} {kind} subnets: give one in each of at least two zones")
 
 
 class Network(pulumi.ComponentResource):
@@ -50,6 +61,8 @@ class Network(pulumi.ComponentResource):
         """Declare the network in `zones`; flow logs are encrypted with `key`."""
         super().__init__("agent-exchange:aws:Network", "network", None, opts)
         self._ctx, self._zones = ctx, zones
+        if len(set(zones)) != len(zones):
+            raise ValueError(f"a zone is named twice in {', '.join(zones)}: name each once")
         addresses = plan(ctx.aws.network.cidr, len(zones))
         self.vpc = aws.ec2.Vpc(
             "vpc",

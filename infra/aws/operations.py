@@ -51,6 +51,13 @@ class OperationsArgs:
     users: bool
     """Whether there are users to make: not on Atlas, which keeps its own."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would fail only when the task runs."""
+        if self.users and not self.secrets:
+            raise ValueError(
+                "users are made with the master's password: give its ARN among secrets, or set users to False"
+            )
+
 
 class Operations(pulumi.ComponentResource):
     """Task definition, role and log group."""

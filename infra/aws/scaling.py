@@ -40,6 +40,12 @@ class Scaling(pulumi.ComponentResource):
     ) -> None:
         """`requests_label` is load balancer and target group, as the metric wants them; for the public service only."""
         super().__init__("agent-exchange:aws:Scaling", service.name, None, opts)
+        if tasks.fixed:
+            raise ValueError(f"{service.name} has a fixed number of tasks: declare no scaler, or give it a range")
+        if (requests_label is not None) is not service.public:
+            raise ValueError(
+                f"{service.name}: requests are counted at the door, so give a label to the public service only"
+            )
         target = aws.appautoscaling.Target(
             service.name,
             service_namespace="ecs",

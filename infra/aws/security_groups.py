@@ -17,6 +17,7 @@ from infra.components.graph import callees_of
 from infra.components.naming import Kind
 from infra.components.table import Catalog
 
+HTTP = 80
 HTTPS = 443
 MONGO = 27017
 _ANYWHERE = "0.0.0.0/0"
@@ -35,6 +36,14 @@ class Surroundings:
     atlas_cidr: str | None
     clients: Sequence[int]
     """Ports on which the load balancer listens to the internet."""
+
+    def __post_init__(self) -> None:
+        """Refuse a door that nobody listens at, and two databases."""
+        unknown = sorted(set(self.clients) - {HTTP, HTTPS})
+        if unknown or not self.clients:
+            raise ValueError(f"clients come in at {HTTP} and {HTTPS}, not at {unknown or 'nowhere'}: give one or both")
+        if self.database is not None and self.atlas_cidr is not None:
+            raise ValueError("there is one database: give the cluster's group or Atlas's network, not both")
 
 
 class SecurityGroups(pulumi.ComponentResource):

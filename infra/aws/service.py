@@ -35,6 +35,13 @@ class Tasks:
     maximum: int
     fixed: bool
 
+    def __post_init__(self) -> None:
+        """Refuse a range that no scaler could keep."""
+        if not 0 <= self.minimum <= self.maximum:
+            raise ValueError(f"{self.minimum} to {self.maximum} tasks: give a minimum from 0 up to the maximum")
+        if self.fixed and self.minimum != self.maximum:
+            raise ValueError(f"{self.minimum} to {self.maximum} tasks are not fixed: give the same number twice")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsServiceArgs:
@@ -64,10 +71,14 @@ class AwsServiceArgs:
     """What must have run before the service is made or changed: the database's users."""
 
     def __post_init__(self) -> None:
-        """Refuse a size that Fargate does not have."""
+        """Refuse a size that Fargate does not have, and half a way in from the load balancer."""
         problem = fargate_problem(self.cpu, self.memory_mb)
         if problem:
             raise ValueError(problem)
+        if (self.target_group is None) is not (self.door is None):
+            raise ValueError("target_group and door belong together: give both for the public service, else neither")
+        if len(self.subnets) < 2:
+            raise ValueError(f"{len(self.subnets)} subnets: give one in each of at least two zones")
 
 
 class AwsService(pulumi.ComponentResource):
