@@ -84,6 +84,10 @@ class Exchange:
         """The pid of a service that was started here."""
         return self._processes[name].pid
 
+    def started(self, name: str) -> bool:
+        """Whether a service was started here."""
+        return name in self._processes
+
     def log(self, name: str) -> str:
         """What the service has logged so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")

@@ -20,7 +20,7 @@ _REQUIRED = ("work_id", "price", "a2a_endpoint")
 _HOLDER = "aex.provider"
 
 
-def _provider(request: Request) -> Provider:
+async def _provider(request: Request) -> Provider:
     holder: Provider = request.scope[_HOLDER]
     return holder
 

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from aex.core.clock import Clock, utc_now
 from aex.core.context import SCHEDULER, Caller
+from aex.core.direct import Direct
 from aex.core.duties import DutyRoster
 from aex.core.edge import Edge, error_body
 from aex.core.errors import ApiError, forbidden
@@ -66,17 +67,25 @@ def create_app(
     )
     wrap = definition.wrap
     inner = [] if wrap is None else [Middleware(lambda app: wrap(app, runtime))]
+    direct = Middleware(Direct, routes=lambda: app.router.routes)
+    traced = settings.otel_exporter_otlp_endpoint is not None
     app = FastAPI(
         title=definition.name,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=_lifespan(runtime),
-        middleware=[edge, *inner],
+        middleware=[edge, *inner, direct],
         redirect_slashes=False,
         strict_content_type=False,
         # Traces by OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set; metrics and logs have their own ways out.
-        telemetry={"auto_configure": True, "metrics": False, "logs": False, "operation_spans": False},
+        telemetry={
+            "auto_configure": traced,
+            "tracing": traced,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.runtime = runtime
     app.add_exception_handler(HTTPException, _http_error)

@@ -81,10 +81,11 @@ def traceparent_from(header: str | None) -> str:
         return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     if header and _TRACEPARENT.match(header):
         return header
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    fresh = secrets.token_hex(24)
+    return f"00-{fresh[:32]}-{fresh[32:]}-00"
 
 
-def _caller(request: Request) -> RequestContext:
+async def _caller(request: Request) -> RequestContext:
     context: RequestContext = request.scope["aex"]
     return context
 

@@ -76,9 +76,6 @@ class Edge:
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if not self._outside:
-            # Bodies are JSON whatever the client calls them, as upstream (`curl -d` says it sends a form).
-            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
         context = self._context(headers)
         scope["aex"] = context
         token = current.set(context)

@@ -17,7 +17,7 @@ from aex.core.errors import ApiError, bad_request, conflict
 _KEY = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 
 
-def _key(
+async def _key(
     x_idempotency_key: Annotated[str | None, Header(description="makes this request safe to repeat")] = None,
     idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> str | None:

@@ -3,9 +3,11 @@
 Written to standard output; where the lines go from there, and how long they are kept, is the platform's.
 """
 
+import asyncio
 import logging
 import re
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
@@ -27,55 +29,77 @@ _SECRET = re.compile(
 
 def redact(text: str) -> str:
     """`text` with keys, tokens and passwords in URLs cut to a harmless prefix."""
-    return _SECRET.sub(lambda match: next(filter(None, match.groups()), "") + "[redacted]", text)
-
-
-def _add_request(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    context = current.get()
-    if context is not None:
-        event["request_id"] = context.request_id
-        event["trace_id"] = context.traceparent[3:35]
-        if context.tenant:
-            event["tenant"] = context.tenant
-    return event
-
-
-def _redact_values(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redact(value)
-    return event
+    if "_" in text or "://" in text or "eyJ" in text or "earer " in text:  # what every secret has in it
+        return _SECRET.sub(lambda match: next(filter(None, match.groups()), "") + "[redacted]", text)
+    return text
 
 
 class _StandardOutput:
-    """Whatever standard output is at the time of writing."""
+    """Whatever standard output is at the time of writing; flushed once a turn of the event loop, not once a line."""
+
+    def __init__(self) -> None:
+        self._flushes_on: asyncio.AbstractEventLoop | None = None
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
 
     def flush(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            sys.stdout.flush()
+            return
+        if self._flushes_on is not loop:
+            self._flushes_on = loop
+            loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushes_on = None
         sys.stdout.flush()
+
+
+class _Finish:
+    """The last words of every line, in one step: structlog's processors, one after the other, cost three times that."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._second = 0
+        self._prefix = ""
+
+    def __call__(self, _logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+        event["level"] = _LEVELS.get(method, method)
+        event["timestamp"] = self._now()
+        event["service"] = self._service
+        context = current.get()
+        if context is not None:
+            event["request_id"] = context.request_id
+            event["trace_id"] = context.traceparent[3:35]
+            if context.tenant:
+                event["tenant"] = context.tenant
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(None, method, event)
+        for name, value in event.items():
+            if isinstance(value, str):
+                event[name] = redact(value)
+        return event
+
+    def _now(self) -> str:
+        moment = time.time()
+        second = int(moment)
+        if second != self._second:
+            self._second, self._prefix = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._prefix}.{int((moment - second) * 1_000_000):06d}Z"
+
+
+_LEVELS = {"warn": "warning", "exception": "error"}
 
 
 def configure(settings: Settings, service: str) -> None:
     """Send every log line of this process, ours and the libraries', through one JSON formatter."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    output = _StandardOutput()
-
-    def add_service(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-        event["service"] = service
-        return event
-
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        add_service,
-        _add_request,
-        structlog.processors.format_exc_info,
-        _redact_values,
-    ]
+    output, finish = _StandardOutput(), _Finish(service)
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
+        processors=[finish, structlog.processors.JSONRenderer(serializer=_dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=output),  # pyright: ignore[reportArgumentType] - write and flush
         cache_logger_on_first_use=True,
@@ -83,7 +107,7 @@ def configure(settings: Settings, service: str) -> None:
     handler = logging.StreamHandler(output)  # pyright: ignore[reportArgumentType] - only write and flush are used
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.processors.add_log_level, finish],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(serializer=_dumps),

@@ -16,6 +16,12 @@ Before: TypeAlias = Callable[[Request], Awaitable[None]]
 """Runs before the body is parsed; raises to refuse the request."""
 Describe: TypeAlias = Callable[[RequestValidationError], ApiError | None]
 """The service's own answer to an invalid request; None leaves it to the common one."""
+_BEFORE = "aex_before"
+
+
+def before_of(route: object) -> Before | None:
+    """The check before the body of a route that `route_class` made; None for one without, or of another class."""
+    return getattr(type(route), _BEFORE, None)
 
 
 def route_class(*, before: Before | None = None, describe: Describe | None = None) -> type[APIRoute]:
@@ -41,6 +47,8 @@ def route_class(*, before: Before | None = None, describe: Describe | None = Non
 
             return handler
 
+    if before is not None:
+        setattr(Route, _BEFORE, staticmethod(before))
     return Route
 
 
@@ -49,4 +57,4 @@ def is_not_json(error: RequestValidationError) -> bool:
     return error.errors()[0]["type"] == "json_invalid"
 
 
-__all__ = ["Before", "Describe", "is_not_json", "route_class"]
+__all__ = ["Before", "Describe", "before_of", "is_not_json", "route_class"]

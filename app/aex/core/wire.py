@@ -24,11 +24,13 @@ class Wire(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
     _folded: ClassVar[dict[str, str]] = {}
+    _declared: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
         """Keep the case-folded names once per model, not once per request."""
         super().__pydantic_init_subclass__(**kwargs)
+        cls._declared = frozenset(cls.model_fields)
         cls._folded = {(field.alias or name).lower(): field.alias or name for name, field in cls.model_fields.items()}
 
     @model_validator(mode="before")
@@ -36,6 +38,8 @@ class Wire(BaseModel):
     def _decode_like_the_contract(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
+        if data.keys() <= cls._declared and None not in data.values():
+            return data  # written as declared, as nearly every body is
         body: dict[str, object] = {}
         for key, value in data.items():  # pyright: ignore[reportUnknownVariableType] - JSON before validation
             if value is not None and isinstance(key, str):
