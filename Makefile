@@ -9,7 +9,7 @@ ON_STACK := $(PYTHON) -m tools.stack
 WITH_ENGINE := eval "$$($(ON_STACK) env --stack $(STACK))" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures inventory clean
+.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "; print "Agent Exchange Platform\n"} \
@@ -66,6 +66,9 @@ typecheck: setup ## Check types strictly
 
 pictures: setup ## Draw the architecture pictures in the docs from the catalog
 	@$(PLATFORM) -m infra.components.picture
+
+reference: setup ## Write docs/config.md, every key of a stack's config, from the models that check them
+	@$(PLATFORM) -m infra.config.reference
 
 inventory: setup ## Write down what the stacks on the clouds declare, for review
 	@$(PLATFORM) -m tests.infra.aws.inventory && $(PLATFORM) -m tests.infra.gcp.inventory
