@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ _UNPROTECT: Final = (
     "false`, in production also `pulumi config set agent-exchange:confirmUnprotected {stack}`, then `pulumi up --stack "
     "{stack}`."
 )
+
+_LAG_SECONDS: Final = 60.0
+"""How long lists of what has a tag may show what is gone."""
+_POLL_SECONDS: Final = 5.0
 
 Confirm = Annotated[
     str | None, typer.Option("--confirm", help="The stack's name, instead of typing it: for pipelines.")
@@ -146,7 +151,7 @@ def _verified(screen: Screen, plan: Plan, clouds: Sequence[Cloud]) -> int:
     left: dict[str, list[Leftover]] = {}
     for each in clouds:
         with screen.working(f"looking on {each.name} for what is left"):
-            left[each.name] = each.leftovers()
+            left[each.name] = _left(each)
     wrong = [item for items in left.values() for item in items if not item.waiting]
     rows = [
         (cloud, item.kind, escape(item.name), escape(item.waiting) or "[red]should not be there[/]")
@@ -164,6 +169,16 @@ def _verified(screen: Screen, plan: Plan, clouds: Sequence[Cloud]) -> int:
         )
     screen.line(f"\n{deleted} resources deleted; nothing of {plan.stack} is left that should not be.")
     return Exit.OK
+
+
+def _left(cloud: Cloud) -> list[Leftover]:
+    """What is left once the clouds' lists have caught up with what was deleted."""
+    deadline = time.monotonic() + _LAG_SECONDS
+    while True:
+        found = cloud.leftovers()
+        if all(item.waiting for item in found) or time.monotonic() >= deadline:
+            return found
+        time.sleep(_POLL_SECONDS)
 
 
 __all__ = ["Plan", "plan_of", "register", "teardown"]

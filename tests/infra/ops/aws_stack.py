@@ -66,3 +66,15 @@ def deployed(bench: Bench) -> None:
         )
         bench.own("aws:ecs/service:Service", service, f"arn:{service}")
     bench.outputs["aws"] = {"gatewayUrl": "http://127.0.0.1:1", "apiKey": "k", "cluster": "aex-cluster-staging"}
+
+
+def running(service: str, count: int) -> None:
+    """Say that so many tasks of a service run: moto starts none for a service."""
+    from moto.core.base_backend import BackendDict
+    from moto.ecs.models import ecs_backends
+
+    backends: BackendDict[Any] = ecs_backends  # pyright: ignore[reportAssignmentType]
+    (found,) = [each for each in backends[ACCOUNT]["us-east-1"].services.values() if each.name == f"{service}-staging"]
+    found.running_count = count
+    for deployment in found.deployments:
+        deployment["rolloutState"] = "COMPLETED"

@@ -212,8 +212,9 @@ def test_a_teardown_counts_documents_and_objects(bench: Bench, cloud: Google, ca
 
 
 def test_a_teardown_cancels_the_job_destroys_and_finds_what_is_left(
-    bench: Bench, cloud: Google, capsys: Capture
+    bench: Bench, cloud: Google, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("infra.ops.commands.teardown._LAG_SECONDS", 0)
     deployed(bench, cloud)
     job = f"{PARENT}/jobs/aex-operations-staging"
     cloud.on("GET", f"run/v2/{job}/executions", {"executions": [{"name": f"{job}/executions/e1"}]})
