@@ -56,6 +56,7 @@ class Firewall(pulumi.ComponentResource):
             name=ctx.name("aex-armor", Kind.GOOGLE_NETWORK),
             description="In front of the gateway of Agent Exchange",
             type="CLOUD_ARMOR",
+            labels=ctx.labels(),
             advanced_options_config=gcp.compute.SecurityPolicyAdvancedOptionsConfigArgs(
                 json_parsing="STANDARD", log_level="NORMAL"
             ),

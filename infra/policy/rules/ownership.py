@@ -38,6 +38,7 @@ LABELED: Final = {
         (
             "gcp:artifactregistry/repository:Repository", "gcp:cloudrunv2/job:Job", "gcp:cloudrunv2/service:Service",
             "gcp:compute/globalAddress:GlobalAddress", "gcp:compute/globalForwardingRule:GlobalForwardingRule",
+            "gcp:compute/securityPolicy:SecurityPolicy",
             "gcp:dns/managedZone:ManagedZone", "gcp:kms/cryptoKey:CryptoKey", "gcp:secretmanager/secret:Secret",
             "gcp:storage/bucket:Bucket",
         ),
