@@ -99,15 +99,19 @@ def _peers(
     definition: Definition[S], settings: S, metrics: Metrics
 ) -> tuple[Mapping[str, Peer], Callable[[], Awaitable[None]]]:
     """The callees of a service at the URLs in its settings, and what closes their connections."""
-    from aex.core.http import HttpPeer, Session
+    from aex.core.http import HttpPeer
 
-    session = Session()
     proof = proof_for(settings, definition.name)
     peers = {
-        callee: HttpPeer(callee, getattr(settings, variable), session=session, proof=proof, metrics=metrics)
+        callee: HttpPeer(callee, getattr(settings, variable), proof=proof, metrics=metrics)
         for callee, variable in definition.calls.items()
     }
-    return peers, session.close
+
+    async def close() -> None:
+        for peer in peers.values():
+            await peer.close()
+
+    return peers, close
 
 
 def _lifespan(runtime: Runtime[S]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

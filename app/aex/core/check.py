@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from aex.core.errors import ApiError
-from aex.core.http import HttpPeer, Session
+from aex.core.http import HttpPeer
 from aex.core.metrics import Metrics
 from aex.core.peers import Reply
 from aex.core.service_auth import NoProof
@@ -31,17 +31,14 @@ async def check(url: str | None, environment: Mapping[str, str] = os.environ) ->
     """
     where = url or environment.get("SETTLEMENT_URL") or DEFAULT_URL
     seed = environment.get("AEX_SERVICE_SEED")
-    session = Session()
     try:
         proof = TokenProof(OPERATOR, seed) if seed else NoProof()
-        peer = HttpPeer("aex-settlement", where, session=session, proof=proof, metrics=Metrics(OPERATOR))
+        peer = HttpPeer("aex-settlement", where, proof=proof, metrics=Metrics(OPERATOR))
         reply = await peer.call("GET", "/internal/v1/ledger/check", deadline=_SECONDS)
         return _report(where, reply)
     except (ApiError, ValueError) as error:
         _say(f"the ledger could not be checked at {where}: {error}", sys.stderr)
         return 2
-    finally:
-        await session.close()
 
 
 def _report(where: str, reply: Reply) -> int:

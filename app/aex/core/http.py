@@ -1,17 +1,17 @@
-"""Calls over HTTP: one pooled client, a deadline, retries with jitter where repeating is safe, and a circuit.
+"""Calls over HTTP: a deadline, retries with jitter where repeating is safe, and a circuit.
 
-Imported only by services that call somebody, since the client costs start-up time and memory.
+How a call travels is `connections.py`.
 """
 
 import asyncio
 import random
 import time
 from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
-import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver
 
+from aex.core.connections import Broken, NotConnected, Origin
 from aex.core.context import DUTY_HEADER, current
 from aex.core.errors import ApiError, unavailable
 from aex.core.logging import get_logger
@@ -27,6 +27,8 @@ _BACKOFF_SECONDS = 0.05
 _RETRIED = frozenset({502, 503, 504})
 _OPEN_AFTER = 5
 _OPEN_SECONDS = 2.0
+_DUTY = DUTY_HEADER.encode()
+_JSON = (b"content-type", b"application/json")
 
 
 class Circuit:
@@ -56,54 +58,32 @@ class Circuit:
             self._closed_at = time.monotonic() + _OPEN_SECONDS
 
 
-class Session:
-    """The process's one HTTP client, made when first used so that start-up does not pay for it."""
-
-    def __init__(self, *, resolver: AbstractResolver | None = None, limit: int = 256) -> None:
-        """`limit`: connections open at once; `resolver`: see `resolver.py`."""
-        self._resolver = resolver
-        self._limit = limit
-        self._client: aiohttp.ClientSession | None = None
-
-    @property
-    def client(self) -> aiohttp.ClientSession:
-        """Connections are kept 20 s, shorter than any of our servers keeps them, so a kept one is never stale."""
-        if self._client is None or self._client.closed:
-            self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=20, resolver=self._resolver),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._client
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        if self._client is not None:
-            await self._client.close()
-
-
 class HttpPeer:
     """A peer at a URL."""
 
-    def __init__(self, name: str, url: str, *, session: Session, proof: Proof, metrics: Metrics) -> None:
+    def __init__(self, name: str, url: str, *, proof: Proof, metrics: Metrics) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self._session = session
+        self._origin = Origin(self.url)
         self._proof = proof
         self._metrics = metrics
         self.circuit = Circuit()
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self) -> list[tuple[bytes, bytes]]:
         """What every call carries: our identity, the request's id and trace."""
-        headers = dict(await self._proof.headers(self.name, self.url))
+        proof = await self._proof.headers(self.name, self.url)
+        headers = [(name.lower().encode(), value.encode()) for name, value in proof.items()]
         context = current.get()
         if context is None:
-            headers[DUTY_HEADER] = "1"
+            headers.append((_DUTY, b"1"))
         else:
-            headers["X-Request-ID"] = context.request_id
-            headers["traceparent"] = context.traceparent
+            headers.append((b"x-request-id", context.request_id.encode()))
+            headers.append((b"traceparent", context.traceparent.encode()))
         return headers
+
+    async def close(self) -> None:
+        """Closes the kept connections."""
+        self._origin.close()
 
     async def call(
         self,
@@ -139,17 +119,19 @@ class HttpPeer:
         body = None if json is None else orjson.dumps(json)
         headers = await self.headers()
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.append(_JSON)
+        target = f"{path}?{urlencode(params, quote_via=quote)}" if params else path
         try:
-            async with self._session.client.request(
-                method, self.url + path, data=body, params=params, headers=headers, allow_redirects=False
-            ) as answer:
+            answer = await self._origin.request(method, target.encode(), headers, body)
+            try:
                 reply = Reply(answer.status, await answer.read())
-        except (aiohttp.ClientError, OSError) as error:
+            finally:
+                answer.close()
+        except (NotConnected, Broken) as error:
             self.circuit.record(success=False)
             self._metrics.called(self.name, "error")
             if last:
-                raise self._unreachable(f"cannot be reached ({type(error).__name__})") from error
+                raise self._unreachable(f"cannot be reached ({error})") from error
             return None
         self.circuit.record(success=reply.status not in _RETRIED)
         self._metrics.called(self.name, f"{reply.status // 100}xx")
@@ -160,4 +142,4 @@ class HttpPeer:
         return unavailable(f"{self.name} {what}; try again", code="peer_unavailable")
 
 
-__all__ = ["Circuit", "HttpPeer", "Session"]
+__all__ = ["Circuit", "HttpPeer"]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 from pydantic import Field, SecretStr
 
-from aex.core.http import Session
 from aex.core.runtime import Definition, Runtime
 from aex.core.service_auth import proof_for
 from aex.core.settings import Settings
@@ -100,8 +99,6 @@ def wrap(app: "ASGIApp", rt: Runtime[GatewaySettings]) -> "ASGIApp":
     """`app` behind the layer that authenticates and forwards."""
     settings = rt.settings
     proof = proof_for(settings, NAME)
-    session = Session(limit=settings.max_in_flight)
-    rt.stopping.append(session.close)
     upstreams = {
         name: Upstream(
             name,
@@ -112,6 +109,12 @@ def wrap(app: "ASGIApp", rt: Runtime[GatewaySettings]) -> "ASGIApp":
         )
         for name, variable in CALLS.items()
     }
+
+    async def close() -> None:
+        for upstream in upstreams.values():
+            upstream.origin.close()
+
+    rt.stopping.append(close)
     table = RouteTable()
     counters = Counters(rt.metrics)
     principals = Principals(per_minute=settings.rate_limit_per_minute, instances=settings.gateway_instances)
@@ -123,12 +126,11 @@ def wrap(app: "ASGIApp", rt: Runtime[GatewaySettings]) -> "ASGIApp":
         holders=Holders(rt.peer(PROVIDER_REGISTRY), rt.peer(IDENTITY), lambda: rt.clock().timestamp()),
         principals=principals,
         proxy=Proxy(
-            session,
             answer_seconds=min(settings.proxy_timeout_seconds, settings.request_timeout_seconds),
             total_seconds=settings.request_timeout_seconds,
         ),
         bodies=Bodies(seconds=settings.request_timeout_seconds),
-        aggregate=Aggregate(table, upstreams, session),
+        aggregate=Aggregate(table, upstreams),
         counters=counters,
         clock=rt.clock,
         rules=Rules(

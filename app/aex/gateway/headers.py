@@ -6,8 +6,6 @@ send, and added after the client's `Connection` header has had its effect: a cli
 
 from collections.abc import Iterable, Sequence
 
-from multidict import CIMultiDict
-
 Pairs = Iterable[tuple[bytes, bytes]]
 
 _HOP_BY_HOP = frozenset(
@@ -52,16 +50,20 @@ _NOT_FROM_BACKENDS = _HOP_BY_HOP | {
 _FORBIDDEN_STARTS = (b"x-aex-", b"x-forwarded-")
 
 
-def forwarded(headers: Sequence[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+def forwarded(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """What of a client's `headers` (names in lower case) a backend gets to see."""
-    passed: CIMultiDict[str] = CIMultiDict()
     named = _named_by_connection(headers)
-    for name, value in headers:
+    return [
+        pair
+        for pair in headers
         # A name with an underscore reads like one with a hyphen to some servers, so it could smuggle one of ours.
-        if name in _NOT_FROM_CLIENTS or name.startswith(_FORBIDDEN_STARTS) or b"_" in name or name in named:
-            continue
-        passed.add(name.decode("latin-1"), _text(value))
-    return passed
+        if not (
+            (name := pair[0]) in _NOT_FROM_CLIENTS
+            or name.startswith(_FORBIDDEN_STARTS)
+            or b"_" in name
+            or name in named
+        )
+    ]
 
 
 def returned(headers: Pairs) -> list[tuple[bytes, bytes]]:
@@ -76,13 +78,6 @@ def _named_by_connection(headers: Pairs) -> frozenset[bytes]:
         if name == b"connection" and value.lower() not in {b"keep-alive", b"close"}:
             return frozenset(part.strip().lower() for part in value.split(b","))
     return frozenset()
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 __all__ = ["forwarded", "returned"]

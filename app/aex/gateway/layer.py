@@ -31,9 +31,9 @@ from aex.gateway.upstream import Upstream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from multidict import CIMultiDict
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+_FORWARDED = FORWARDED_HEADER.encode()
 _DESCRIPTIONS = frozenset({"/docs", "/openapi.json"})
 OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/info"}) | _DESCRIPTIONS
 """Answered by the gateway itself, without credentials and limits (contract 2.2)."""
@@ -127,7 +127,7 @@ class Gateway:
         passed = forwarded(pairs)
         self._vouch(passed, route, headers, principal, context, address)
         query: bytes = scope["query_string"]
-        target = (raw_path + b"?" + query if query else raw_path).decode("latin-1")
+        target = raw_path + b"?" + query if query else raw_path
         body = await self._bodies.read(headers, receive, limit)
         try:
             passage = Passage(upstream, scope["method"], target, passed, body)
@@ -208,7 +208,7 @@ class Gateway:
 
     @staticmethod
     def _vouch(
-        passed: "CIMultiDict[str]",
+        passed: list[tuple[bytes, bytes]],
         route: Route,
         headers: dict[bytes, bytes],
         principal: Principal | None,
@@ -216,17 +216,18 @@ class Gateway:
         address: str,
     ) -> None:
         """Adds what only the gateway may say."""
-        passed["X-Request-ID"] = context.request_id
-        passed["traceparent"] = context.traceparent
-        passed["X-Forwarded-For"] = address
-        passed[FORWARDED_HEADER] = "1"
+        passed += (
+            (b"x-request-id", context.request_id.encode()),
+            (b"traceparent", context.traceparent.encode()),
+            (b"x-forwarded-for", address.encode()),
+            (_FORWARDED, b"1"),
+        )
         if principal is not None:
-            for name, value in principal.headers:
-                passed[name] = value
+            passed += principal.headers
         if route.bearer and context.authorization is not None and (b"x-api-key" in headers or principal is None):
-            passed["Authorization"] = context.authorization
+            passed.append((b"authorization", context.authorization.encode("latin-1")))
         if route.exchanges_key and (key := headers.get(b"x-api-key")):
-            passed["X-API-Key"] = key.decode("latin-1")
+            passed.append((b"x-api-key", key))
 
 
 def _presented(route: Route, headers: dict[bytes, bytes]) -> tuple[Credential | None, bool]:

@@ -9,10 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import cast
 
-import aiohttp
 import orjson
 
-from aex.core.http import Session
+from aex.core.connections import Broken, NotConnected
 from aex.core.logging import get_logger
 from aex.gateway.table import Route, RouteTable
 from aex.gateway.upstream import Upstream
@@ -24,7 +23,7 @@ Object = dict[str, JsonValue]
 
 KEPT_SECONDS = 60.0
 _INCOMPLETE_SECONDS = 5.0
-_TIMEOUT = aiohttp.ClientTimeout(total=3)
+_SECONDS = 3.0
 _SCHEMAS = "#/components/schemas/"
 _MAX_BYTES = 4_000_000
 _SECURITY: Object = {
@@ -37,10 +36,9 @@ _SECURITY: Object = {
 class Aggregate:
     """The document, made lazily and kept for a minute; a backend that does not answer is named in it."""
 
-    def __init__(self, table: RouteTable, upstreams: Mapping[str, Upstream], session: Session) -> None:
+    def __init__(self, table: RouteTable, upstreams: Mapping[str, Upstream]) -> None:
         self._table = table
         self._upstreams = upstreams
-        self._session = session
         self._until = 0.0
         self._document: Object | None = None
         self._lock = asyncio.Lock()
@@ -56,11 +54,14 @@ class Aggregate:
 
     async def _fetch(self, upstream: Upstream) -> Object | None:
         try:
-            async with self._session.client.get(
-                f"{upstream.url}/openapi.json", headers=await upstream.proof(), timeout=_TIMEOUT, allow_redirects=False
-            ) as answer:
-                document = orjson.loads(await answer.content.read(_MAX_BYTES)) if answer.status == 200 else None
-        except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
+            async with asyncio.timeout(_SECONDS):
+                answer = await upstream.origin.request("GET", b"/openapi.json", await upstream.proof(), None)
+                try:
+                    good = answer.status == 200 and (answer.length or 0) <= _MAX_BYTES
+                    document = orjson.loads(await answer.read()) if good else None
+                finally:
+                    answer.close()
+        except (NotConnected, Broken, TimeoutError, orjson.JSONDecodeError) as error:
             log.warning("no description", upstream=upstream.name, reason=type(error).__name__)
             return None
         return cast("Object", document) if isinstance(document, dict) else None

@@ -21,7 +21,7 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     max_payload_bytes: int
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     """What backends are told, ready to send."""
     by_credential: Bucket
     by_tenant: Bucket
@@ -89,10 +89,10 @@ class Principals:
             scopes=held,
             max_payload_bytes=payload,
             headers=(
-                ("X-Tenant-ID", tenant_id),
-                ("X-AEX-Key-ID", key_id),
-                ("X-AEX-Scopes", " ".join(sorted(held))),
-                ("X-AEX-Quotas", ",".join(f"{name}={value}" for name, value in sorted(quotas.items()))),
+                (b"x-tenant-id", tenant_id.encode()),
+                (b"x-aex-key-id", key_id.encode()),
+                (b"x-aex-scopes", " ".join(sorted(held)).encode()),
+                (b"x-aex-quotas", ",".join(f"{name}={value}" for name, value in sorted(quotas.items())).encode()),
             ),
             by_credential=self._buckets.get(f"key:{key_id}", share(self._per_minute, self._instances), now),
             by_tenant=self._buckets.get(f"tenant:{tenant_id}", share(per_minute, self._instances), now),

@@ -1,8 +1,8 @@
-"""Passing one request on and its answer back, on aiohttp: bounded in time and memory, nothing sent twice.
+"""Passing one request on and its answer back: bounded in time and memory, nothing sent twice.
 
 Request bodies (at most 1 MiB, contract 1.6) are read before they are sent, so that no backend waits for a slow client;
-answers are streamed. What is repeated: a request that never left, because the connection could not be made; and, once
-and by aiohttp itself, an idempotent one (GET, HEAD, PUT, DELETE) whose connection was closed before an answer came.
+answers are streamed. What is repeated: a request that never left, because the connection could not be made; and, once,
+an idempotent one (GET, HEAD, PUT, DELETE) whose connection was closed before an answer came.
 """
 
 import asyncio
@@ -10,12 +10,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
+from aex.core.connections import Answer, Broken, NotConnected
 from aex.core.errors import ApiError
-from aex.core.http import Session
 from aex.core.logging import get_logger
 from aex.gateway.headers import returned
 from aex.gateway.upstream import Upstream
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-CONNECT_SECONDS = 3.0
 _CONNECT_ATTEMPTS = 3
 _PAUSE_SECONDS = 0.05
 _WHOLE_BYTES = 65_536
@@ -33,8 +28,7 @@ _WHOLE_BYTES = 65_536
 _WATCH_AFTER_SECONDS = 0.05
 """Requests that are answered sooner are not watched for clients that leave: a task each would cost more."""
 _NOT_JSON = frozenset({502, 503, 504})
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-_NOT_ADDED = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class ClientGone(Exception):
@@ -47,16 +41,15 @@ class Passage:
 
     upstream: Upstream
     method: str
-    target: str
-    headers: CIMultiDict[str]
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
     body: bytes | None
 
 
 class Proxy:
     """Forwards requests. `answer_seconds` until the backend's answer begins, `total_seconds` until it has ended."""
 
-    def __init__(self, session: Session, *, answer_seconds: float, total_seconds: float) -> None:
-        self._session = session
+    def __init__(self, *, answer_seconds: float, total_seconds: float) -> None:
         self._answer_seconds = answer_seconds
         self._total_seconds = total_seconds
 
@@ -68,7 +61,7 @@ class Proxy:
         end = asyncio.get_running_loop().time() + self._total_seconds
         answered = False
         try:
-            passage.headers.update(await upstream.proof())
+            passage.headers += await upstream.proof()
             async with asyncio.timeout(self._answer_seconds) as deadline:
                 response = await self._send(passage)
                 upstream.answered(response.status)
@@ -77,8 +70,7 @@ class Proxy:
                 try:
                     await _relay(passage, response, send)
                 finally:
-                    # An answer that was not read to its end takes its connection with it.
-                    response.close() if not response.content.at_eof() else response.release()
+                    response.close()
         except TimeoutError as error:
             if not answered:  # else it may be the client who reads slowly
                 upstream.failed()
@@ -92,41 +84,35 @@ class Proxy:
             watch.stop()
             upstream.leave()
 
-    async def _send(self, passage: Passage) -> aiohttp.ClientResponse:
-        url = URL(passage.upstream.url + passage.target, encoded=True)
-        attempt = 1
+    async def _send(self, passage: Passage) -> Answer:
+        attempt, repeats = 1, int(passage.method in _IDEMPOTENT)
         while True:
             try:
-                return await self._session.client.request(
-                    passage.method,
-                    url,
-                    data=passage.body,
-                    headers=passage.headers,
-                    allow_redirects=False,
-                    skip_auto_headers=_NOT_ADDED,
-                    timeout=_TIMEOUT,
+                return await passage.upstream.origin.request(
+                    passage.method, passage.target, passage.headers, passage.body, fresh=attempt > 1
                 )
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            except NotConnected as error:
                 again, problem = attempt < _CONNECT_ATTEMPTS, error
-            except (aiohttp.ClientError, OSError) as error:
-                again, problem = False, error
+            except Broken as error:
+                again, problem = repeats > 0 and not error.answered, error
+                repeats -= 1
             if not again:
                 passage.upstream.failed()
-                log.warning("upstream failed", upstream=passage.upstream.name, reason=type(problem).__name__)
+                log.warning("upstream failed", upstream=passage.upstream.name, reason=str(problem))
                 raise ApiError(502, "upstream_error", f"{passage.upstream.name} cannot be reached") from problem
             await asyncio.sleep(random.uniform(0.5, 1.5) * _PAUSE_SECONDS * attempt)  # noqa: S311 - jitter
             attempt += 1
 
 
-async def _relay(passage: Passage, response: aiohttp.ClientResponse, send: "Send") -> None:
+async def _relay(passage: Passage, response: Answer, send: "Send") -> None:
     status = response.status
-    if status in _NOT_JSON and response.content_type != "application/json":
+    if status in _NOT_JSON and not response.header(b"content-type").startswith(b"application/json"):
         # Not our backend's words but those of what stands in front of it, such as a load balancer's page.
         code = {502: "upstream_error", 503: "service_unavailable", 504: "upstream_timeout"}[status]
         headers = {"Retry-After": "1"} if status == 503 else None
         raise ApiError(status, code, f"{passage.upstream.name} is not available; try again", headers=headers)
-    head: Message = {"type": "http.response.start", "status": status, "headers": returned(response.raw_headers)}
-    length = response.content_length
+    head: Message = {"type": "http.response.start", "status": status, "headers": returned(response.headers)}
+    length = response.length
     if passage.method == "HEAD" or status in {204, 304}:
         await send(head)
         await send({"type": "http.response.body", "body": b""})
@@ -134,15 +120,16 @@ async def _relay(passage: Passage, response: aiohttp.ClientResponse, send: "Send
     if length is not None and length <= _WHOLE_BYTES:
         try:
             body = await response.read()
-        except (aiohttp.ClientError, OSError) as error:
+        except Broken as error:
             passage.upstream.failed()
             raise ApiError(502, "upstream_error", f"{passage.upstream.name} broke off its answer") from error
+        response.close()  # before the client has it and sends its next request
         await send(head)
         await send({"type": "http.response.body", "body": body})
         return
     await send(head)
     # What breaks from here on breaks the connection: half of an answer must not look like a whole one.
-    while chunk := await response.content.readany():
+    async for chunk in response.chunks():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

@@ -1,7 +1,6 @@
 """One backend as the gateway sees it: where it is, whether it answers, and how much of the gateway it may occupy."""
 
-from collections.abc import Mapping
-
+from aex.core.connections import Origin
 from aex.core.errors import unavailable
 from aex.core.http import Circuit
 from aex.core.metrics import Metrics
@@ -17,6 +16,7 @@ class Upstream:
     def __init__(self, name: str, url: str, *, proof: Proof, metrics: Metrics, limit: int) -> None:
         self.name = name
         self.url = url.rstrip("/")
+        self.origin = Origin(self.url)
         self.circuit = Circuit()
         self._proof = proof
         self._metrics = metrics
@@ -47,9 +47,10 @@ class Upstream:
         self.circuit.record(success=False)
         self._metrics.called(self.name, "error")
 
-    async def proof(self) -> Mapping[str, str]:
-        """How we prove to it who we are."""
-        return await self._proof.headers(self.name, self.url)
+    async def proof(self) -> list[tuple[bytes, bytes]]:
+        """How we prove to it who we are, as headers."""
+        headers = await self._proof.headers(self.name, self.url)
+        return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 __all__ = ["Upstream"]

@@ -10,14 +10,15 @@ import hmac
 import time
 from collections import OrderedDict
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
-
-from aex.core.http import Circuit, Session
+from aex.core.http import Circuit
 from aex.core.logging import get_logger
-from aex.core.resolver import PublicResolver
 from aex.core.urls import check_url
+
+if TYPE_CHECKING:
+    from aex.core.outside import Outside
 
 log = get_logger(__name__)
 
@@ -51,7 +52,7 @@ class Webhooks:
 
     def __init__(self, *, relaxed: bool) -> None:
         self._relaxed = relaxed
-        self._session: Session | None = None
+        self._outside: Outside | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._circuits: OrderedDict[str, Circuit] = OrderedDict()
 
@@ -80,20 +81,19 @@ class Webhooks:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
+        if self._outside is not None:
+            await self._outside.close()
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes, circuit: Circuit) -> Outcome:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        from aex.core.outside import Outside, Unreached
+
+        if self._outside is None:
+            self._outside = Outside(public_only=not self._relaxed)
         try:
-            async with self._client().post(
-                url, data=body, headers=headers, allow_redirects=False, timeout=timeout
-            ) as answer:
-                status = answer.status
-                answer.close()  # the body is of no interest and may be endless
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            status = await self._outside.post(url, body, headers, seconds=TIMEOUT_SECONDS)
+        except Unreached as error:
             circuit.record(success=False)
-            log.info("webhook not delivered", host=_host(url), reason=type(error).__name__)
+            log.info("webhook not delivered", host=_host(url), reason=str(error))
             return Outcome.LATER
         circuit.record(success=True)  # it answers, and quickly: what it says is about one webhook, not about the host
         if 200 <= status < 300:
@@ -110,12 +110,6 @@ class Webhooks:
         if len(self._circuits) > HOSTS_KEPT:
             self._circuits.popitem(last=False)
         return circuit
-
-    def _client(self) -> aiohttp.ClientSession:
-        # Made when first used: the resolver belongs to the running loop.
-        if self._session is None:
-            self._session = Session(resolver=None if self._relaxed else PublicResolver())
-        return self._session.client
 
 
 def _host(url: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import pytest
 
 from aex.core.errors import ApiError
-from aex.core.http import HttpPeer, Session
+from aex.core.http import HttpPeer
 from aex.core.metrics import Metrics
 from aex.core.peers import path
 from aex.core.service_auth import NoProof
@@ -59,9 +59,9 @@ async def server() -> AsyncGenerator[Server, None]:
 
 @pytest.fixture
 async def peer(server: Server) -> AsyncGenerator[HttpPeer, None]:
-    session = Session()
-    yield HttpPeer("aex-b", server.url, session=session, proof=NoProof(), metrics=Metrics("aex-a"))
-    await session.close()
+    peer = HttpPeer("aex-b", server.url, proof=NoProof(), metrics=Metrics("aex-a"))
+    yield peer
+    await peer.close()
 
 
 async def test_any_status_is_an_answer(server: Server, peer: HttpPeer) -> None:
