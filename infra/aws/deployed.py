@@ -16,7 +16,8 @@ from typing import Final, Protocol, TypeAlias, cast
 
 import pulumi
 
-from infra.aws.ecs_calls import aws_errors, configured_profile
+from infra.aws.ecs_calls import aws_errors
+from infra.aws.ecs_hooks import configured_profile
 from infra.components.image import DEPLOYED_TAG
 
 Answer: TypeAlias = "Mapping[str, object]"

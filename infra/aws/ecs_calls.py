@@ -1,8 +1,6 @@
 """What deployments ask ECS while they run: whether what runs is what was wanted, and whether a one-off task succeeded.
 
-The engine calls these around what it does to a resource. A failure fails the deployment; its text says what ECS said,
-and what to do. What must be done again after a failure comes *before* a resource: the engine saves a resource whose
-later hook failed as done, and the next `pulumi up` would pass it by. Owns no resource.
+A failure's text says what ECS said, and what to do. When the engine calls these is in `ecs_hooks.py`. Owns no resource.
 """
 
 from __future__ import annotations
@@ -10,8 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, cast
-
-import pulumi
 
 Answer: TypeAlias = "Mapping[str, object]"
 
@@ -148,75 +144,6 @@ def run_once(
         )
 
 
-def checked_service(name: str, before: pulumi.ResourceHook | None = None) -> pulumi.ResourceHookBinding:
-    """Binds the check, and an explanation when AWS itself reports a failure, to a service; `before` comes first."""
-    profile = configured_profile()
-
-    def check(args: pulumi.ResourceHookArgs) -> None:
-        outputs = cast("Mapping[str, object]", args.new_outputs or {})
-        inputs = cast("Mapping[str, object]", args.new_inputs or {})
-        check_running(inputs, outputs, ecs_in(str(inputs["taskDefinition"]), profile))
-
-    def explain(args: pulumi.ErrorHookArgs) -> bool:
-        if args.failed_operation in ("create", "update"):
-            inputs = cast("Mapping[str, object]", args.new_inputs or {})
-            cluster, service = str(inputs.get("cluster")), str(inputs.get("name"))
-            first = "There is nothing to go back to yet: nothing runs.\n" if args.failed_operation == "create" else ""
-            pulumi.log.error(
-                f"{name} did not become steady.\n{first}{explained(cluster, service, ecs_in(cluster, profile))}"
-            )
-        return False  # trying again would take as long and end the same
-
-    hook = pulumi.ResourceHook(f"{name}-runs-what-was-wanted", check)
-    first = [before] if before is not None else None
-    return pulumi.ResourceHookBinding(
-        before_create=list(first) if first else None,
-        before_update=list(first) if first else None,
-        after_create=[hook],
-        after_update=[hook],
-        on_error=[pulumi.ErrorHook(f"{name}-explained", explain)],
-    )
-
-
-def run_before(family: str) -> pulumi.ResourceHook:
-    """A hook for services: before the first of them is made or changed, the newest revision of `family` has run.
-
-    Once per deployment. While it fails, no service is made or changed, so that the next `pulumi up` meets them again,
-    and runs it again.
-    """
-    profile = configured_profile()
-
-    def connected(args: pulumi.ResourceHookArgs) -> Ecs:
-        return ecs_in(str(cast("Mapping[str, object]", args.new_inputs or {})["cluster"]), profile)
-
-    return pulumi.ResourceHook(f"{family}-ran", once(family, connected))
-
-
-def once(
-    family: str, connected: Callable[[pulumi.ResourceHookArgs], Ecs], *, wait: Callable[[float], None] = time.sleep
-) -> Callable[[pulumi.ResourceHookArgs], None]:
-    """What `run_before` calls: runs `family` at the first call, and gives every later one the same answer."""
-    outcome: list[DeploymentError | None] = []
-
-    def run(args: pulumi.ResourceHookArgs) -> None:
-        if not outcome:
-            outcome.append(_outcome(family, connected(args), wait))
-        if outcome[0] is not None:
-            raise outcome[0]
-
-    return run
-
-
-def _outcome(family: str, ecs: Ecs, wait: Callable[[float], None]) -> DeploymentError | None:
-    try:
-        run_once(newest(family, ecs), ecs, wait=wait)
-    except DeploymentError as error:
-        return error
-    except aws_errors() as error:
-        return DeploymentError(f"{family} could not be run ({error}): correct that, and run `pulumi up` again")
-    return None
-
-
 def _started(definition: str, tags: Mapping[str, str], ecs: Ecs, wait: Callable[[float], None]) -> str:
     """Starts the task, again while what ECS says may pass by itself; the task's ARN."""
     said = ""
@@ -255,11 +182,6 @@ def aws_errors() -> tuple[type[Exception], ...]:
     return BotoCoreError, ClientError
 
 
-def configured_profile() -> str | None:
-    """What the provider itself is told to use, so that both ask the same account."""
-    return pulumi.Config("aws").get("profile")
-
-
 def _items(answer: Answer, key: str) -> list[Answer]:
     found = answer.get(key)
     return cast("list[Answer]", found) if isinstance(found, list) else []
@@ -286,12 +208,8 @@ __all__ = [
     "Ecs",
     "aws_errors",
     "check_running",
-    "checked_service",
-    "configured_profile",
     "ecs_in",
     "explained",
     "newest",
-    "once",
-    "run_before",
     "run_once",
 ]

@@ -18,8 +18,15 @@ from infra.aws.logs import log_group
 from infra.components.naming import Kind
 from infra.config.aws import Firewall as Mode
 
-LET_THROUGH: Final = ("SizeRestrictions_BODY", "NoUserAgent_HEADER", "CrossSiteScripting_BODY", "GenericRFI_BODY")
-"""Rules of the common set that the wire contract would break: 8 KiB bodies, a user agent, no markup, no URLs."""
+LET_THROUGH: Final = (
+    "SizeRestrictions_BODY",
+    "NoUserAgent_HEADER",
+    "CrossSiteScripting_BODY",
+    "GenericLFI_BODY",
+    "GenericRFI_BODY",
+)
+"""Rules of the common set that the wire contract would break: 8 KiB bodies, a user agent; no markup, paths or URLs in
+bodies."""
 
 _GROUPS: Final = (
     ("AWSManagedRulesAmazonIpReputationList", ()),

@@ -18,7 +18,8 @@ import pulumi_aws as aws
 from infra.aws.cluster import cluster_name
 from infra.aws.container import ContainerArgs, container_definitions
 from infra.aws.context import Context
-from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG, run_before
+from infra.aws.ecs_calls import CLUSTER_TAG, GROUP_TAG, SUBNETS_TAG
+from infra.aws.ecs_hooks import run_before
 from infra.aws.exports import exports_statements
 from infra.aws.iam import Statement, role, trusted_tasks
 from infra.aws.identity import OPERATIONS, through

@@ -17,7 +17,7 @@ from infra.aws.alarms import Door, alarm, rollback_dimensions, rollback_rules
 from infra.aws.container import GRACE_SECONDS, LONGEST_REQUEST_SECONDS, ContainerArgs, container_definitions
 from infra.aws.context import Context
 from infra.aws.deployed import marked
-from infra.aws.ecs_calls import checked_service
+from infra.aws.ecs_hooks import checked_service
 from infra.aws.logs import log_group, service_log_group_name
 from infra.components.model import Service
 from infra.components.naming import Kind

@@ -14,9 +14,9 @@ from infra.aws.ecs_calls import (
     check_running,
     explained,
     newest,
-    once,
     run_once,
 )
+from infra.aws.ecs_hooks import once, unsteady
 
 OLD, NEW = (f"arn:aws:ecs:us-east-1:123456789012:task-definition/aex-identity:{number}" for number in (6, 7))
 INPUTS = {"taskDefinition": NEW}
@@ -98,6 +98,22 @@ def test_a_service_that_went_back_fails_the_deployment_and_says_why() -> None:
     assert "rolled back" in text
     assert "Essential container exited; aex-identity exit code 2" in text
     assert "run `pulumi up` again" in text
+
+
+def test_a_first_deployment_that_does_not_start_says_that_there_is_nothing_to_go_back_to() -> None:
+    inputs = {"cluster": "cluster", "name": "aex-identity-staging"}
+    text = unsteady("aex-identity", inputs, Ecs(NEW, exit_code=3), first=True)
+    assert text.startswith("aex-identity did not become steady.\nThere is nothing to go back to yet: nothing runs.\n")
+    assert "Essential container exited; aex-identity exit code 3" in text, "why, by what ECS knows"
+    assert text.endswith("correct what is wrong, and run `pulumi up` again (service aex-identity-staging).")
+
+
+def test_a_later_deployment_that_does_not_start_promises_nothing_about_going_back() -> None:
+    inputs = {"cluster": "cluster", "name": "aex-identity-staging"}
+    text = unsteady("aex-identity", inputs, Ecs(OLD), first=False)
+    assert text.startswith("aex-identity did not become steady.\n")
+    assert "nothing runs" not in text
+    assert "rolled back" in text
 
 
 def test_a_service_that_is_gone_fails_the_deployment() -> None:

@@ -1,4 +1,4 @@
-"""What the old scripts got wrong (design, section 6): one test for each line that is about AWS."""
+"""What the old scripts got wrong (design, section 6): one test for each line that is about AWS, in its order."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.infra.aws import stacks
-from tests.infra.components.expected import EDGES, PORTS
+from tests.infra.components.expected import EDGES, PORTS, TIERS
 
 DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
 EVERY = ["staging", "production", "pr-12"]
@@ -160,3 +160,14 @@ def test_what_exists_in_part_is_completed() -> None:
     for table in run.of("aws:ec2/routeTable:RouteTable"):
         assert "routes" not in table.inputs
     assert "ingress" not in run.one("aws:ec2/vpc:Vpc").inputs
+
+
+def test_services_are_deployed_in_the_guides_order() -> None:
+    """Old: the order in the guide was not the order in the script."""
+    run = stacks.stack("production")
+    after = {each.name: set(each.options.dependencies) for each in run.of(SERVICE)}
+    urns = {each.name: each.urn for each in run.of(SERVICE)}
+    position = {name: number for number, (_, names) in enumerate(TIERS) for name in names}
+    for caller, callee in EDGES:
+        assert urns[callee] in after[caller], (caller, callee)
+        assert position[callee] <= position[caller], "no tier waits for a later one"

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from infra.aws import container
-from tests.infra.aws import stacks
+from infra.aws.service import AwsService
+from infra.components.catalog import CATALOG
+from infra.components.model import Call, Service
+from tests.infra.aws import parts, stacks
 from tests.infra.aws.stacks import DIGEST
 from tests.infra.components.expected import EDGES, PORTS, SECRETS, SIZES
-from tests.infra.mocks import Run
+from tests.infra.mocks import Run, declared
 
 DEFINITION, SERVICE = "aws:ecs/taskDefinition:TaskDefinition", "aws:ecs/service:Service"
 
@@ -230,3 +234,30 @@ def test_config_changes_one_service_at_a_time() -> None:
     assert (target["minCapacity"], target["maxCapacity"]) == (2, 4)
     restarts = {each.name: each.inputs["triggers"]["restart"] for each in run.of(SERVICE)}
     assert {name for name, token in restarts.items() if token != "never"} == {"aex-telemetry"}
+
+
+def test_a_new_callee_restarts_its_callers_once_and_nobody_else() -> None:
+    """Tasks that run already do not see a name that Service Connect learns later."""
+
+    def calls(service: Service) -> str:
+        run = declared(
+            lambda: parts.Root(lambda opts, _: AwsService(parts.context(), service, parts.service_args(), opts))
+        )
+        inputs = run.one(SERVICE).inputs
+        assert inputs["forceNewDeployment"] is True, "without it the triggers do nothing"
+        return inputs["triggers"]["calls"]
+
+    registry, settlement = CATALOG.service("aex-provider-registry"), CATALOG.service("aex-settlement")
+    new = Call("aex-settlement", "SETTLEMENT_URL", "who pays")
+    assert calls(registry) == "aex-trust-broker"
+    assert calls(replace(registry, calls=(new, *registry.calls))) == "aex-settlement aex-trust-broker"
+    # The same set, in another order or for another purpose, restarts nothing; nor does being called.
+    reordered = replace(registry, calls=(*registry.calls, new))
+    assert calls(reordered) == "aex-settlement aex-trust-broker"
+    assert calls(settlement) == "nobody"
+
+
+def test_triggers_are_the_same_from_one_deployment_to_the_next() -> None:
+    for service in stacks.stack("production").of(SERVICE):
+        callees = sorted(callee for caller, callee in EDGES if caller == service.name)
+        assert service.inputs["triggers"] == {"restart": "never", "calls": " ".join(callees) or "nobody"}
