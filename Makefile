@@ -9,12 +9,12 @@ ON_STACK := $(PYTHON) -m tools.stack
 WITH_ENGINE := eval "$$($(ON_STACK) env --stack $(STACK))" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory clean
+.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory docker-build sbom certificates clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "; print "Agent Exchange Platform\n"} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSTACK=<name> chooses another stack than local; ARGS="..." is passed on to pulumi or pytest.\n'
 
 ##@ The exchange
@@ -64,14 +64,23 @@ lint: setup ## Check style and the directions of imports
 typecheck: setup ## Check types strictly
 	@.venv/bin/basedpyright
 
-pictures: setup ## Draw the architecture pictures in the docs from the catalog
-	@$(PLATFORM) -m infra.components.picture
+pictures: setup ## Draw the pictures in the docs from the catalog and from the engine's graph
+	@$(PLATFORM) -m infra.components.picture && $(PLATFORM) -m tools.topology
 
 reference: setup ## Write docs/config.md, every key of a stack's config, from the models that check them
 	@$(PLATFORM) -m infra.config.reference
 
 inventory: setup ## Write down what the stacks on the clouds declare, for review
 	@$(PLATFORM) -m tests.infra.aws.inventory && $(PLATFORM) -m tests.infra.gcp.inventory
+
+docker-build: setup ## Build the ten images on this machine (ARGS="aex-gateway --base=... --ca=...")
+	@$(PLATFORM) -m tools.image.build $(ARGS)
+
+sbom: ## Write down what images and platform are made of, as CycloneDX, into sbom/ (ARGS=--image=...)
+	@$(PYTHON) -m tools.sbom $(ARGS)
+
+certificates: setup ## Fetch the authorities of DocumentDB's certificates anew from Amazon
+	@$(PLATFORM) -m tools.image.certificates $(ARGS)
 
 clean: ## Remove environments and caches; state, data and logs stay
 	@rm -rf .venv app/.venv .aex/bin .aex/stamps .pytest_cache .ruff_cache .hypothesis .import_linter_cache

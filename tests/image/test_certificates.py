@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from infra.aws.database_users import CA_FILE
-from tools import certificates
-from tools.certificates import FOLDER, NAME, BundleError, bundle, parse
+from tools.image import certificates
+from tools.image.certificates import FOLDER, NAME, BundleError, bundle, parse
 
 BUNDLE = (FOLDER / NAME).read_text()
 

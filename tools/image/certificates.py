@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 AMAZON = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
-FOLDER = Path(__file__).resolve().parent.parent / "app" / "certificates"
+FOLDER = Path(__file__).resolve().parents[2] / "app" / "certificates"
 NAME = "aws-database-ca.pem"
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -72,7 +72,7 @@ def write(folder: Path, text: str, source: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Fetch the bundle and write it; 1 when that was not possible, and then nothing has changed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.certificates", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.image.certificates", description=__doc__)
     parser.add_argument("--source", default=AMAZON, help=f"address of the bundle (default: {AMAZON})")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
