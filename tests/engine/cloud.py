@@ -29,6 +29,9 @@ PREBUILT = {"source": "prebuilt", "digests": dict.fromkeys(CATALOG.names, DIGEST
 PLACES = {"gcp:project": "acme-exchange", "gcp:region": "us-central1", "aws:region": "us-east-1"}
 GITHUB: dict[str, object] = {"owner": "acme", "repository": "agent-exchange", "ownerId": 123, "repositoryId": 456}
 
+PATIENCE_SECONDS = 400
+"""What one command may take. On a quiet machine with two cores it takes about ten seconds."""
+
 
 @dataclass
 class CloudStack(Runner):
@@ -37,6 +40,8 @@ class CloudStack(Runner):
     standins: Standins = field(default_factory=Standins)
     config: dict[str, Any] = field(default_factory=dict)
     """Full key -> value, objects as such."""
+    said: list[str] = field(default_factory=list)
+    """Everything that commands have printed, and the engine's events."""
     _salt: str = ""
 
     @classmethod
@@ -65,6 +70,21 @@ class CloudStack(Runner):
         file.write_text(json.dumps(exported))
         self.pulumi("stack", "import", "--file", str(file))
 
+    def with_own_code(self) -> Path:
+        """Give the project a copy of `infra` that a test may edit, in the place of the checkout's; returns the copy."""
+        link = self.root / "infra"
+        if link.is_symlink():
+            link.unlink()
+            shutil.copytree(CHECKOUT / "infra", link, ignore=shutil.ignore_patterns("__pycache__"))
+        return link
+
+    def with_checkouts_code(self) -> None:
+        """Throw the copy away again."""
+        copy = self.root / "infra"
+        if not copy.is_symlink():
+            shutil.rmtree(copy)
+            copy.symlink_to(CHECKOUT / "infra")
+
     # Config.
 
     def set(self, section: str, **values: Any) -> None:
@@ -85,19 +105,25 @@ class CloudStack(Runner):
         self.write()
         return super().start(*arguments)
 
-    def up(self, *arguments: str, fails: bool = False, seconds: float = 170) -> Result:
+    def watched(self, *arguments: str, fails: bool | None = False, seconds: float = PATIENCE_SECONDS) -> Result:
+        """Run `pulumi` and keep what it has said."""
+        result = super().watched(*arguments, fails=fails, seconds=seconds)
+        self.said += [result.output, json.dumps(list(result.events))]
+        return result
+
+    def up(self, *arguments: str, fails: bool | None = False, seconds: float = PATIENCE_SECONDS) -> Result:
         """`pulumi up` without preview and questions."""
         return self.watched("up", "--yes", "--skip-preview", *arguments, fails=fails, seconds=seconds)
 
-    def preview(self, *arguments: str, fails: bool = False, seconds: float = 110) -> Result:
+    def preview(self, *arguments: str, fails: bool = False, seconds: float = PATIENCE_SECONDS) -> Result:
         """`pulumi preview`."""
         return self.watched("preview", *arguments, fails=fails, seconds=seconds)
 
-    def refresh(self, *arguments: str, fails: bool = False, seconds: float = 110) -> Result:
+    def refresh(self, *arguments: str, fails: bool = False, seconds: float = PATIENCE_SECONDS) -> Result:
         """`pulumi refresh` without preview and questions."""
         return self.watched("refresh", "--yes", "--skip-preview", *arguments, fails=fails, seconds=seconds)
 
-    def destroy(self, *arguments: str, fails: bool = False, seconds: float = 170) -> Result:
+    def destroy(self, *arguments: str, fails: bool = False, seconds: float = PATIENCE_SECONDS) -> Result:
         """`pulumi destroy` without preview and questions."""
         return self.watched("destroy", "--yes", "--skip-preview", *arguments, fails=fails, seconds=seconds)
 

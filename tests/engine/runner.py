@@ -139,23 +139,28 @@ class Runner:
 
     def pulumi(self, *arguments: str, fails: bool = False, seconds: float = 110) -> str:
         """Run `pulumi` on the stack to its end and return what it said; it must succeed, or fail if told so."""
+        code, output = self._run(arguments, seconds)
+        assert (code != 0) == fails, f"pulumi {' '.join(arguments)}: {code}\n{output}"
+        return output
+
+    def watched(self, *arguments: str, fails: bool | None = False, seconds: float = 170) -> Result:
+        """The same with the engine's events; `fails` is None when either is fine."""
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "events.json"
+            code, output = self._run([*arguments, "--event-log", str(log)], seconds)
+            events = list(events_in(log))
+        assert fails is None or (code != 0) == fails, f"pulumi {' '.join(arguments)}: {code}\n{output}"
+        return Result(code, output, events, time.monotonic() - begun)
+
+    def _run(self, arguments: Sequence[str], seconds: float) -> tuple[int, str]:
         process = self.start(*arguments)
         try:
             output = process.communicate(timeout=seconds)[0]
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        assert (process.returncode != 0) == fails, f"pulumi {' '.join(arguments)}: {process.returncode}\n{output}"
-        return output
-
-    def watched(self, *arguments: str, fails: bool = False, seconds: float = 170) -> Result:
-        """The same with the engine's events."""
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder) / "events.json"
-            output = self.pulumi(*arguments, "--event-log", str(log), fails=fails, seconds=seconds)
-            events = list(events_in(log))
-        return Result(int(fails), output, events, time.monotonic() - begun)
+        return process.returncode, output
 
     def variables(self) -> dict[str, str]:
         """The environment of the CLI: this process's, and what keeps it away from everything else on the machine."""

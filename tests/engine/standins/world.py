@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(slots=True)
 class _Order:
-    """A failure or a delay, for the `nth` matching operation and `times - 1` after it."""
+    """A failure or a delay, for the `nth` matching operation and `times - 1` after it, or the first on `each` URN."""
 
     operation: str
     token: str
@@ -68,7 +68,10 @@ class _Order:
     times: int
     error: str = ""
     seconds: float = 0.0
+    each: bool = False
     seen: int = 0
+    met: set[str] = field(default_factory=set)
+    """URNs that had their turn, with `each`."""
 
     def due(self, operation: str, token: str, urn: str) -> bool:
         """Count the operation if it matches, and say whether it is one of those that were meant."""
@@ -78,6 +81,10 @@ class _Order:
             or not fnmatchcase(name_of(urn), self.name)
         ):
             return False
+        if self.each:
+            first = urn not in self.met
+            self.met.add(urn)
+            return first
         self.seen += 1
         return self.nth <= self.seen < self.nth + self.times
 
@@ -170,11 +177,15 @@ class World:
         times: int = 1,
         kind: str = "*",
         name: str = "*",
+        each: bool = False,
         error: str = "googleapi: Error 503: the service is currently unavailable (injected by a test)",
     ) -> None:
-        """Let the n-th matching create, update, delete or read from now on fail, and `times - 1` after it."""
+        """Let the n-th matching create, update, delete or read from now on fail, and `times - 1` after it.
+
+        With `each`, the first such operation on every single resource fails instead.
+        """
         with self._lock:
-            self._orders.append(_Order(operation, kind, name, nth, times, error=error))
+            self._orders.append(_Order(operation, kind, name, nth, times, error=error, each=each))
 
     def slow(
         self, operation: str, seconds: float, *, nth: int = 1, times: int = 1, kind: str = "*", name: str = "*"

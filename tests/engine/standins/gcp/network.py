@@ -40,7 +40,7 @@ def _regional(collection: str, *immutable: str, within: tuple[Within, ...] = (),
     )
 
 
-_ADDRESS = ("address", "addressType", "description", "ipVersion", "network", "networkTier", "prefixLength", "purpose")
+_ADDRESS = ("address", "addressType", "description", "ipVersion", "network", "prefixLength", "purpose")
 _IN_NETWORK = (Within("network", NETWORK_TYPE),)
 
 NETWORK: Final[Mapping[str, Traits]] = {
@@ -70,13 +70,15 @@ NETWORK: Final[Mapping[str, Traits]] = {
         outputs={"project": "{project}", "region": "{region}"},
         within=(Within("router", "gcp:compute/router:Router"),),
     ),
-    "gcp:compute/address:Address": _regional("addresses", *_ADDRESS, "subnetwork", address="203.0.113.10"),
+    "gcp:compute/address:Address": _regional(
+        "addresses", *_ADDRESS, "networkTier", "subnetwork", address="203.0.113.10"
+    ),
     "gcp:compute/globalAddress:GlobalAddress": _global("addresses", *_ADDRESS, address="203.0.113.20"),
     "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup": _regional(
         "networkEndpointGroups", "networkEndpointType", "cloudRun", "cloudFunction", "appEngine", "description",
         "network", "subnetwork", "pscTargetService", "pscData", "serverlessDeployment",
     ),
-    "gcp:compute/backendService:BackendService": _global("backendServices", "loadBalancingScheme", "network"),
+    "gcp:compute/backendService:BackendService": _global("backendServices", "loadBalancingScheme"),
     "gcp:compute/uRLMap:URLMap": _global("urlMaps"),
     "gcp:compute/targetHttpProxy:TargetHttpProxy": _global(
         "targetHttpProxies", "description", "proxyBind", "httpKeepAliveTimeoutSec"

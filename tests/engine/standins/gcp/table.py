@@ -31,12 +31,12 @@ _PREVENT: Final = Guard(
 _PROTECTED: Final = Guard("deletionProtection", (True,), "deletionProtection is true: set it to false by an `up` first")
 
 
-def _member(*where: str, within: tuple[Within, ...] = ()) -> Traits:
+def _member(*where: str, within: tuple[Within, ...] = (), outputs: Mapping[str, str] = _PROJECT) -> Traits:
     """One membership in a policy. The same one twice is refused here, since either would take the other's away."""
     return Traits(
         id="/".join([*(f"{{{key}}}" for key in where), "{role}", "{member}"]),
-        replace_on=fixed(*where, "role", "member", "condition", "project", "location"),
-        outputs=dict(_PROJECT),
+        replace_on=fixed(*where, *outputs, "role", "member", "condition"),
+        outputs=outputs,
         within=within,
         holds=False,
     )
@@ -127,7 +127,7 @@ TABLE: Final[Mapping[str, Traits]] = {
     ),
     SECRET: Traits(
         id="projects/{project}/secrets/{secretId}",
-        name=Name("secretId", r"[A-Za-z0-9_-]+", 255, auto=False),
+        name=Name("secretId", r"[A-Za-z0-9_-]+", 255),
         replace_on=fixed("secretId", "project", "replication", "tags"),
         outputs={**_PROJECT, "name": "projects/{number}/secrets/{secretId}"},
         guards=(_PROTECTED, _PREVENT),
@@ -144,7 +144,7 @@ TABLE: Final[Mapping[str, Traits]] = {
     ),
     ACCOUNT: Traits(
         id="projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com",
-        name=Name("accountId", r"[a-z]([-a-z0-9]{4,28}[a-z0-9])", 30, auto=False),
+        name=Name("accountId", r"[a-z]([-a-z0-9]{4,28}[a-z0-9])", 30, lower=True),
         replace_on=fixed("accountId", "project"),
         outputs={
             **_PROJECT,
@@ -155,7 +155,7 @@ TABLE: Final[Mapping[str, Traits]] = {
         cascades=True,
     ),
     "gcp:serviceaccount/iAMMember:IAMMember": _member(
-        "serviceAccountId", within=(Within("serviceAccountId", ACCOUNT, ("id", "name", "email")),)
+        "serviceAccountId", within=(Within("serviceAccountId", ACCOUNT, ("id", "name", "email")),), outputs={}
     ),
     "gcp:projects/iAMMember:IAMMember": _member("project"),
     "gcp:projects/iAMAuditConfig:IAMAuditConfig": Traits(
@@ -163,7 +163,7 @@ TABLE: Final[Mapping[str, Traits]] = {
     ),
     "gcp:projects/iAMCustomRole:IAMCustomRole": Traits(
         id="projects/{project}/roles/{roleId}",
-        name=Name("roleId", r"[A-Za-z0-9_.]{3,64}", 64, auto=False),
+        name=Name("roleId", r"[A-Za-z0-9_.]{3,64}", 64),
         replace_on=fixed("roleId", "project"),
         outputs={**_PROJECT, "name": "projects/{project}/roles/{roleId}"},
     ),
@@ -205,7 +205,7 @@ TABLE: Final[Mapping[str, Traits]] = {
     # Neither ever goes: a key's versions are destroyed, its name and the ring's stay taken.
     _KEY_RING: Traits(
         id="projects/{project}/locations/{location}/keyRings/{name}",
-        name=Name("name", r"[A-Za-z0-9_-]+", 63, auto=False),
+        name=Name("name", r"[A-Za-z0-9_-]+", 63),
         replace_on=fixed("name", "location", "project"), outputs=dict(_PROJECT), remains=True,
     ),
     _KEY: Traits(
@@ -215,7 +215,9 @@ TABLE: Final[Mapping[str, Traits]] = {
                          "skipInitialVersionCreation", "versionTemplate.protectionLevel"),
         within=(Within("keyRing", _KEY_RING),), remains=True,
     ),
-    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": _member("cryptoKeyId", within=(Within("cryptoKeyId", _KEY),)),
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": _member(
+        "cryptoKeyId", within=(Within("cryptoKeyId", _KEY),), outputs={}
+    ),
     BUCKET: Traits(
         id="{name}",
         name=Name("name", r"[a-z0-9][-_.a-z0-9]{1,61}[a-z0-9]", 63, lower=True),
@@ -224,7 +226,7 @@ TABLE: Final[Mapping[str, Traits]] = {
         outputs={**_PROJECT, "url": "gs://{name}", "selfLink": "https://www.googleapis.com/storage/v1/b/{name}"},
         cascades=True,
     ),
-    "gcp:storage/bucketIAMMember:BucketIAMMember": _member("bucket", within=(Within("bucket", BUCKET),)),
+    "gcp:storage/bucketIAMMember:BucketIAMMember": _member("bucket", within=(Within("bucket", BUCKET),), outputs={}),
     "gcp:logging/metric:Metric": Traits(
         id="{name}", name=Name("name", r"[A-Za-z0-9_.,+!*',()%/-]+", 100), replace_on=fixed("name", "project"),
         outputs=dict(_PROJECT),
