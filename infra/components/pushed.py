@@ -7,12 +7,16 @@ the registry, with the client's own credentials, so that nothing of a log-in pas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 import pulumi
 
 _IMAGE: Final = "docker:index/image:Image"
 _STATE: Final = "pulumi:pulumi:readStackResourceOutputs"
+
+
+_Resources: TypeAlias = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""URN -> `type` and `outputs`."""
 
 
 class _Api(Protocol):
@@ -35,8 +39,8 @@ def in_state() -> frozenset[str]:
     Read from the state, not kept in a resource: whether an image is in there decides whether it stays declared.
     """
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    answer = pulumi.runtime.invoke(_STATE, {"stackName": stack}).value
-    resources = cast("Mapping[str, Mapping[str, Mapping[str, str]]]", (answer or {}).get("outputs") or {})
+    answer = cast("Mapping[str, _Resources]", pulumi.runtime.invoke(_STATE, {"stackName": stack}).value or {})
+    resources = answer.get("outputs") or {}
     return frozenset(
         resource["outputs"]["imageName"]
         for urn, resource in resources.items()

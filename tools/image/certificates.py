@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import re
 import sys
-import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path

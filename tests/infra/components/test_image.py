@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -97,10 +99,10 @@ def test_prebuilt_images_need_neither_a_state_nor_an_engine(monkeypatch: pytest.
 
 
 def test_what_was_pushed_is_read_from_the_stacks_own_state() -> None:
-    asked: list[dict[str, object]] = []
+    asked: list[Mapping[str, Any]] = []
     urn = "urn:pulumi:dev::agent-exchange::agent-exchange:aws:Platform$agent-exchange:components:Image"
 
-    def state(arguments: dict[str, object]) -> dict[str, object]:
+    def state(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         asked.append(arguments)
         image = {"type": IMAGE, "outputs": {"imageName": f"{ADDRESS}:{TAG}"}}
         other = {"type": "x", "outputs": {"imageName": "no image of ours"}}
