@@ -1,4 +1,4 @@
-"""Images: one digest a service, tagged by content, built for the platform that runs them, and only when they must be."""
+"""Images: one digest a service, tagged by content, for the platform that runs them, built only when they must be."""
 
 from __future__ import annotations
 
