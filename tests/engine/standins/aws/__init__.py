@@ -47,7 +47,10 @@ def aws_provider(world: World, account: Account) -> CheckedProvider:
     """The provider; whatever it makes is in the account."""
     kinds = [AwsKind(token, world, row, account) for token, row in ROWS.items()]
     echoed = [EchoedKind(token, world, row, account) for token, row in ECHOED.items()]
-    table = {**{token: row.traits for token, row in ROWS.items()}, **{token: row.traits for token, row in ECHOED.items()}}
+    table = {
+        **{token: row.traits for token, row in ROWS.items()},
+        **{token: row.traits for token, row in ECHOED.items()},
+    }
     return CheckedProvider("aws", world, table, kinds=[*kinds, *echoed], functions=functions(account))
 
 

@@ -39,7 +39,12 @@ def functions(account: Account) -> Mapping[str, Function]:
             named = each["Name"].rstrip(".") == str(inputs["name"]).rstrip(".")
             if named and bool(each["Config"]["PrivateZone"]) == private:
                 id = each["Id"].rpartition("/")[2]
-                return {"zoneId": id, "id": id, "name": each["Name"].rstrip("."), "arn": f"arn:aws:route53:::hostedzone/{id}"}
+                return {
+                    "zoneId": id,
+                    "id": id,
+                    "name": each["Name"].rstrip("."),
+                    "arn": f"arn:aws:route53:::hostedzone/{id}",
+                }
         raise ProviderError(f"no matching Route53Zone found: {inputs['name']}")
 
     def secret(inputs: PlainProperties) -> PlainProperties:

@@ -132,9 +132,7 @@ def clear_rules(kind: AwsKind, group: str) -> None:
     ec2 = kind.client("ec2")
     for each in ec2.describe_security_group_rules(Filters=filters(group_id=group))["SecurityGroupRules"]:
         way = "egress" if each["IsEgress"] else "ingress"
-        getattr(ec2, f"revoke_security_group_{way}")(
-            GroupId=group, SecurityGroupRuleIds=[each["SecurityGroupRuleId"]]
-        )
+        getattr(ec2, f"revoke_security_group_{way}")(GroupId=group, SecurityGroupRuleIds=[each["SecurityGroupRuleId"]])
 
 
 # The other services.
@@ -162,7 +160,9 @@ def cluster_is_empty(kind: AwsKind, facts: Facts) -> None:
     found = ecs.describe_services(cluster=cluster, services=arns)["services"] if arns else []
     if active := [each["serviceName"] for each in found if each["status"] == "ACTIVE"]:
         raise refused(
-            kind, "ClusterContainsServicesException", f"The Cluster cannot be deleted while Services are active: {active}"
+            kind,
+            "ClusterContainsServicesException",
+            f"The Cluster cannot be deleted while Services are active: {active}",
         )
 
 

@@ -227,11 +227,11 @@ class AwsKind(CheckedKind):
     def _refused(self, operation: str, error: ClientError) -> ProviderError:
         return ProviderError(f"{self.token}: {operation}: {error}")
 
-    def _facts(
-        self, inputs: PlainProperties, outputs: PlainProperties, id: str, answer: Any = None
-    ) -> dict[str, Any]:
+    def _facts(self, inputs: PlainProperties, outputs: PlainProperties, id: str, answer: Any = None) -> dict[str, Any]:
         tags = inputs.get("tags")
-        tag_list = [{"Key": key, "Value": value} for key, value in sorted(tags.items())] if isinstance(tags, dict) else []
+        tag_list = (
+            [{"Key": key, "Value": value} for key, value in sorted(tags.items())] if isinstance(tags, dict) else []
+        )
         return {**self.world.place, **outputs, **inputs, "id": id, "answer": answer, "tag_list": tag_list}
 
     def _found(self, facts: Facts) -> Any:

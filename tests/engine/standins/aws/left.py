@@ -10,13 +10,17 @@ import jmespath
 from tests.engine.standins.aws.account import ACCOUNT, Account
 
 # Service, operation, where the ids are in the answer. What AWS keeps for a while by itself is not counted: keys in
-# waiting, revisions of task definitions that are inactive, deleted NAT gateways and endpoints, inactive services.
+# waiting, revisions of task definitions that are inactive, deleted NAT gateways and endpoints, automated snapshots.
 _LISTS = (
     ("acm", "list_certificates", "CertificateSummaryList[].CertificateArn"),
     ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmArn"),
     ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
     ("docdb", "describe_db_cluster_parameter_groups", "DBClusterParameterGroups[].DBClusterParameterGroupName"),
-    ("docdb", "describe_db_cluster_snapshots", "DBClusterSnapshots[].DBClusterSnapshotIdentifier"),
+    (
+        "docdb",
+        "describe_db_cluster_snapshots",
+        "DBClusterSnapshots[?SnapshotType!='automated'].DBClusterSnapshotIdentifier",
+    ),
     ("docdb", "describe_db_clusters", "DBClusters[].DBClusterIdentifier"),
     ("docdb", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
     ("docdb", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
@@ -65,9 +69,7 @@ def everything(account: Account) -> Iterator[str]:
 
 def _all(client: Any, operation: str, path: str) -> Iterable[str]:
     if client.can_paginate(operation):
-        return [
-            id for page in client.get_paginator(operation).paginate() for id in (jmespath.search(path, page) or [])
-        ]
+        return [id for page in client.get_paginator(operation).paginate() for id in (jmespath.search(path, page) or [])]
     return jmespath.search(path, getattr(client, operation)()) or []
 
 
@@ -85,7 +87,8 @@ def _keys(account: Account) -> Iterator[str]:
     kms = account.client("kms")
     for key in kms.list_keys()["Keys"]:
         found = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-        if found["KeyState"] != "PendingDeletion" and found["KeyManager"] == "CUSTOMER":
+        # moto makes AWS's own keys (`aws/rds`) on demand, as if a customer had.
+        if found["KeyState"] != "PendingDeletion" and not found["Description"].startswith("Default key"):
             yield f"kms: {found['Arn']}"
 
 

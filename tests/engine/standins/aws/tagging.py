@@ -18,14 +18,10 @@ def _pairs(tags: Tags, key: str = "Key", value: str = "Value") -> list[dict[str,
 _TAGGERS: Mapping[str, Callable[[Any, Mapping[str, Any], Tags], object]] = {
     "ec2": lambda client, facts, tags: client.create_tags(Resources=[facts["id"]], Tags=_pairs(tags)),
     "elbv2": lambda client, facts, tags: client.add_tags(ResourceArns=[facts["arn"]], Tags=_pairs(tags)),
-    "ecs": lambda client, facts, tags: client.tag_resource(
-        resourceArn=facts["arn"], tags=_pairs(tags, "key", "value")
-    ),
+    "ecs": lambda client, facts, tags: client.tag_resource(resourceArn=facts["arn"], tags=_pairs(tags, "key", "value")),
     "ecr": lambda client, facts, tags: client.tag_resource(resourceArn=facts["arn"], tags=_pairs(tags)),
     "iam": lambda client, facts, tags: client.tag_role(RoleName=facts["name"], Tags=_pairs(tags)),
-    "kms": lambda client, facts, tags: client.tag_resource(
-        KeyId=facts["id"], Tags=_pairs(tags, "TagKey", "TagValue")
-    ),
+    "kms": lambda client, facts, tags: client.tag_resource(KeyId=facts["id"], Tags=_pairs(tags, "TagKey", "TagValue")),
     "secretsmanager": lambda client, facts, tags: client.tag_resource(SecretId=facts["id"], Tags=_pairs(tags)),
     "logs": lambda client, facts, tags: client.tag_resource(resourceArn=facts["arn"], tags=dict(tags)),
     "cloudwatch": lambda client, facts, tags: client.tag_resource(ResourceARN=facts["arn"], Tags=_pairs(tags)),

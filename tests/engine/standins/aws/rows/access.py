@@ -24,6 +24,13 @@ def _key_is_usable(kind: AwsKind, facts: Facts) -> None:
         raise ProviderError(f"{kind.token}: KMSInvalidStateException: {key} is not enabled")
 
 
+def _older_versions_stay(kind: AwsKind, facts: Facts) -> None:
+    """The provider forgets the version before (`retain_on_delete`), for tasks that pin it; it goes with the secret."""
+    for thing in kind.world.things(kind.token):
+        if thing.inputs["secretId"] == facts["secretId"]:
+            thing.abandoned = True
+
+
 ROWS = {
     "aws:iam/role:Role": Row(
         service="iam",
@@ -99,7 +106,11 @@ ROWS = {
         id="KeyMetadata.KeyId",
         also=(Also(["enableKeyRotation"], Call("enable_key_rotation", only=(), more={"KeyId": "{id}"})),),
         # A key in waiting is gone for the provider, and comes to nobody's bill.
-        read=("describe_key", {"KeyId": "{id}"}, "(KeyMetadata.KeyState != 'PendingDeletion' && KeyMetadata) || `null`"),
+        read=(
+            "describe_key",
+            {"KeyId": "{id}"},
+            "(KeyMetadata.KeyState != 'PendingDeletion' && KeyMetadata) || `null`",
+        ),
         update=Call("put_key_policy", more={"KeyId": "{id}"}),
         delete=("schedule_key_deletion", {"KeyId": "{id}", "PendingWindowInDays": "{deletionWindowInDays}"}),
         outputs={"arn": "Arn", "keyId": "KeyId"},
@@ -128,9 +139,7 @@ ROWS = {
         delete=_delete_secret,
         outputs={"arn": "ARN"},
         # Its versions go with it; the provider leaves them alone (`retain_on_delete`).
-        traits=Traits(
-            name=Name(pattern=r"[A-Za-z0-9/_+=.@-]+", limit=512), replace_on=fixed("name"), cascades=True
-        ),
+        traits=Traits(name=Name(pattern=r"[A-Za-z0-9/_+=.@-]+", limit=512), replace_on=fixed("name"), cascades=True),
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Row(
         service="secretsmanager",
@@ -138,6 +147,7 @@ ROWS = {
         id="{secretId}|{answer[VersionId]}",
         read=("list_secret_version_ids", {"SecretId": "{secretId}"}, "Versions[?contains('<id>', VersionId)]|[0]"),
         delete=None,
+        after_create=_older_versions_stay,
         outputs={"versionId": "VersionId", "arn": lambda _kind, _found, facts: str(facts["secretId"])},
         traits=Traits(
             replace_on=fixed("secretId", "secretString"),

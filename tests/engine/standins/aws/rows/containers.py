@@ -109,7 +109,9 @@ _SCALED = {"ServiceNamespace": "{serviceNamespace}", "ScalableDimension": "{scal
 ROWS = {
     "aws:ecr/repository:Repository": Row(
         service="ecr",
-        create=Call("create_repository", {"name": "repositoryName", "encryptionConfigurations": "encryptionConfiguration"}),
+        create=Call(
+            "create_repository", {"name": "repositoryName", "encryptionConfigurations": "encryptionConfiguration"}
+        ),
         echoed=fixed("forceDelete"),
         id="repository.repositoryName",
         read=("describe_repositories", {"repositoryNames": ["{id}"]}, "repositories[0]"),
@@ -130,9 +132,7 @@ ROWS = {
         update=Call("put_lifecycle_policy", {"repository": "repositoryName", "policy": "lifecyclePolicyText"}),
         whole=True,
         delete=("delete_lifecycle_policy", {"repositoryName": "{repository}"}),
-        traits=Traits(
-            replace_on=fixed("repository"), within=(Within("repository", "aws:ecr/repository:Repository"),)
-        ),
+        traits=Traits(replace_on=fixed("repository"), within=(Within("repository", "aws:ecr/repository:Repository"),)),
     ),
     "aws:ecs/cluster:Cluster": Row(
         service="ecs",
@@ -147,10 +147,16 @@ ROWS = {
     ),
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": Row(
         service="ecs",
-        create=Call("put_cluster_capacity_providers", {"clusterName": "cluster", "defaultCapacityProviderStrategies": "defaultCapacityProviderStrategy"}),
+        create=Call(
+            "put_cluster_capacity_providers",
+            {"clusterName": "cluster", "defaultCapacityProviderStrategies": "defaultCapacityProviderStrategy"},
+        ),
         id="{clusterName}",
         read=("describe_clusters", {"clusters": ["{id}"]}, "clusters[?status=='ACTIVE']|[0]"),
-        update=Call("put_cluster_capacity_providers", {"clusterName": "cluster", "defaultCapacityProviderStrategies": "defaultCapacityProviderStrategy"}),
+        update=Call(
+            "put_cluster_capacity_providers",
+            {"clusterName": "cluster", "defaultCapacityProviderStrategies": "defaultCapacityProviderStrategy"},
+        ),
         whole=True,
         delete=_release,
         traits=Traits(replace_on=fixed("clusterName")),
@@ -184,7 +190,9 @@ ROWS = {
         echoed=_ONLY_PROVIDER,
         id="service.serviceArn",
         read=("describe_services", {"cluster": "{cluster}", "services": ["{id}"]}, "services[?status=='ACTIVE']|[0]"),
-        update=Call("update_service", skip=_NOT_AT_UPDATES, prepare=_service, more={"cluster": "{cluster}", "service": "{id}"}),
+        update=Call(
+            "update_service", skip=_NOT_AT_UPDATES, prepare=_service, more={"cluster": "{cluster}", "service": "{id}"}
+        ),
         delete=_stop,
         outputs={"arn": "serviceArn"},
         before_create=guards.target_groups_are_reached,

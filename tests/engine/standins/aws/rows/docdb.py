@@ -21,7 +21,9 @@ def _delete_cluster(kind: AwsKind, facts: Facts) -> None:
     skip = bool(facts.get("skipFinalSnapshot"))
     snapshot = facts.get("finalSnapshotIdentifier")
     if not skip and not snapshot:
-        raise ProviderError("DocumentDB Cluster final_snapshot_identifier is required when skip_final_snapshot is false")
+        raise ProviderError(
+            "DocumentDB Cluster final_snapshot_identifier is required when skip_final_snapshot is false"
+        )
     final = {"SkipFinalSnapshot": True} if skip else {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": snapshot}
     kind.call("delete_db_cluster", DBClusterIdentifier=facts["id"], **final)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.components.protocol import Plain, PlainProperties, ProviderError
+from infra.components.protocol import Plain, ProviderError
 from tests.engine.standins.aws import guards
 from tests.engine.standins.aws.kind import AwsKind, Call, Facts, Row
 from tests.engine.standins.traits import Name, Traits, fixed
@@ -21,7 +21,10 @@ def _record(action: str, facts: Facts) -> dict[str, Any]:
         }
     else:
         record |= {"TTL": facts["ttl"], "ResourceRecords": [{"Value": value} for value in facts["records"]]}
-    return {"HostedZoneId": facts["zoneId"], "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": record}]}}
+    return {
+        "HostedZoneId": facts["zoneId"],
+        "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": record}]},
+    }
 
 
 def _delete_record(kind: AwsKind, facts: Facts) -> None:
@@ -58,7 +61,6 @@ def _records_are_there(kind: AwsKind, facts: Facts) -> None:
 def _namespace(kind: AwsKind, _answer: Any, facts: Facts) -> str:
     found = kind.call("list_namespaces")["Namespaces"]
     return str(next(each["Id"] for each in found if each["Name"] == facts["name"]))
-
 
 
 def _delete_acl(kind: AwsKind, facts: Facts) -> None:

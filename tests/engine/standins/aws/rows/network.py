@@ -22,6 +22,14 @@ def _prefix_list(kind: AwsKind, found: Any, facts: Facts) -> Plain:
     return str(lists[0]["PrefixListId"]) if lists and found["VpcEndpointType"] == "Gateway" else None
 
 
+def _delete_nat_gateway(kind: AwsKind, facts: Facts) -> None:
+    (found,) = kind.call("describe_nat_gateways", NatGatewayIds=[facts["id"]])["NatGateways"]
+    kind.call("delete_nat_gateway", NatGatewayId=facts["id"])
+    for each in found["NatGatewayAddresses"]:
+        # moto leaves it behind; AWS does not.
+        kind.call("delete_network_interface", NetworkInterfaceId=each["NetworkInterfaceId"])
+
+
 def _flow_log(inputs: Mapping[str, Plain]) -> dict[str, Any]:
     return {
         "ResourceIds": [inputs["vpcId"]],
@@ -107,7 +115,7 @@ ROWS = {
         create=Call("create_nat_gateway", skip=["tags"], more=tagged("natgateway")),
         id="NatGateway.NatGatewayId",
         read=("describe_nat_gateways", {"NatGatewayIds": ["{id}"]}, "NatGateways[?State!='deleted']|[0]"),
-        delete=("delete_nat_gateway", {"NatGatewayId": "{id}"}),
+        delete=_delete_nat_gateway,
         outputs={"publicIp": "NatGatewayAddresses[0].PublicIp", "privateIp": "NatGatewayAddresses[0].PrivateIp"},
         traits=Traits(replace_on=fixed("subnetId", "allocationId", "connectivityType")),
     ),

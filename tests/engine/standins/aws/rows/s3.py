@@ -49,7 +49,10 @@ ROWS = {
         echoed=fixed("forceDestroy"),
         id="{bucket}",
         also=(
-            Also(["tags"], Call("put_bucket_tagging", only=(), more={"Bucket": "{id}", "Tagging": {"TagSet": "{tag_list}"}})),
+            Also(
+                ["tags"],
+                Call("put_bucket_tagging", only=(), more={"Bucket": "{id}", "Tagging": {"TagSet": "{tag_list}"}}),
+            ),
         ),
         read=("head_bucket", {"Bucket": "{id}"}, "@"),
         delete=_empty_and_delete,

@@ -15,7 +15,10 @@ def _alarm(inputs: PlainProperties) -> Mapping[str, Plain]:
     queries = inputs.get("metricQueries")
     if not isinstance(queries, list):
         return inputs
-    return {**{key: value for key, value in inputs.items() if key != "metricQueries"}, "metrics": [*map(_query, queries)]}
+    return {
+        **{key: value for key, value in inputs.items() if key != "metricQueries"},
+        "metrics": [*map(_query, queries)],
+    }
 
 
 def _query(query: Any) -> Plain:
@@ -126,11 +129,19 @@ ROWS = {
     ),
     "aws:sns/topicPolicy:TopicPolicy": Row(
         service="sns",
-        create=Call("set_topic_attributes", only=(), more={"TopicArn": "{arn}", "AttributeName": "Policy", "AttributeValue": "{policy}"}),
+        create=Call(
+            "set_topic_attributes",
+            only=(),
+            more={"TopicArn": "{arn}", "AttributeName": "Policy", "AttributeValue": "{policy}"},
+        ),
         id="{arn}",
         read=("get_topic_attributes", {"TopicArn": "{arn}"}, "Attributes"),
         also=(),
-        update=Call("set_topic_attributes", only=(), more={"TopicArn": "{arn}", "AttributeName": "Policy", "AttributeValue": "{policy}"}),
+        update=Call(
+            "set_topic_attributes",
+            only=(),
+            more={"TopicArn": "{arn}", "AttributeName": "Policy", "AttributeValue": "{policy}"},
+        ),
         # The provider puts the default policy back, which moto would make up; it goes with the topic.
         delete=None,
         traits=Traits(replace_on=fixed("arn"), within=(Within("arn", "aws:sns/topic:Topic"),)),
