@@ -91,8 +91,8 @@ class Aws:
         """A key of `aws.restart`, which forces a new deployment."""
         return [Edit(f"aws.restart.{service}", token)]
 
-    def restart_arguments(self, services: Sequence[str]) -> list[str]:
-        """None: the key does it."""
+    def end(self, services: Sequence[str]) -> list[str]:
+        """Nothing: the key does it, one instance after the other."""
         return []
 
     def export_path(self, name: str) -> str:

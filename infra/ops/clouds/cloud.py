@@ -97,11 +97,11 @@ class Cloud(Protocol):
         ...
 
     def restart(self, service: str, token: str) -> list[Edit]:
-        """The edits that make the next deployment start the service anew; empty where `restart_arguments` does it."""
+        """The edits that make the next deployment start the service anew; none where `end` makes it do so."""
         ...
 
-    def restart_arguments(self, services: Sequence[str]) -> list[str]:
-        """What `pulumi up` is told besides, to restart them."""
+    def end(self, services: Sequence[str]) -> list[str]:
+        """Ends what runs of them now, so that the next deployment starts it; says what. Nothing where edits do it."""
         ...
 
     def export_path(self, name: str) -> str:

@@ -94,8 +94,8 @@ class Gcp:
         """A key of `gcp.restart`, which makes a new revision."""
         return [Edit(f"gcp.restart.{service}", token)]
 
-    def restart_arguments(self, services: Sequence[str]) -> list[str]:
-        """None: the key does it."""
+    def end(self, services: Sequence[str]) -> list[str]:
+        """Nothing: the key does it, one instance after the other."""
         return []
 
     def export_path(self, name: str) -> str:

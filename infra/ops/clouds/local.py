@@ -30,6 +30,8 @@ from infra.ops.faults import Unreachable, UsageFault
 from infra.ops.model import Finding, Health, Leftover, Loss, ServiceState, StackResource, Verdict, Version
 
 _PROCESS: Final = "aex:local:Process"
+_END_SECONDS: Final = 15.0
+"""A service's own grace and a half (infra/local/service.py)."""
 _ROOM_BYTES: Final = 500_000_000
 _FROM_CODE: Final = "This machine runs the checkout's own code: `git switch` to the version you want, then `make up`."
 
@@ -109,18 +111,21 @@ class Local:
         )
 
     def restart(self, service: str, token: str) -> list[Edit]:
-        """Needs no key: the engine is told to replace the process."""
+        """Needs no key: a deployment starts what does not run."""
         return []
 
-    def restart_arguments(self, services: Sequence[str]) -> list[str]:
-        """Replace these processes."""
-        urns = {each.name: each.urn for each in self._place.state if each.type == _PROCESS}
-        missing = [service for service in services if service not in urns]
+    def end(self, services: Sequence[str]) -> list[str]:
+        """Asks the processes to end, and waits until they have; what does not, the next deployment ends for good."""
+        known = {each.name: each for each in self._place.state if each.type == _PROCESS}
+        missing = [service for service in services if service not in known]
         if missing:
-            raise Unreachable(
-                f"{', '.join(missing)} does not run yet", f"`make up STACK={self._place.stack}` starts it."
-            )
-        return [word for service in services for word in ("--replace", urns[service])]
+            stack = self._place.stack
+            raise Unreachable(f"{', '.join(missing)} is not deployed", f"`make up STACK={stack}` starts it.")
+        running = [each for service in services if (each := _running(known[service])) is not None]
+        for process in running:
+            process.terminate()
+        psutil.wait_procs(running, timeout=_END_SECONDS)
+        return [f"ended process {process.pid}" for process in running]
 
     def export_path(self, name: str) -> str:
         """A file of this machine."""
@@ -215,7 +220,7 @@ class Local:
             return ServiceState(service=name, health=Health.MISSING, running=0, desired="1", reason="is not deployed")
         pid, log = _whole(known, "pid"), Path(str(known.outputs.get("log")))
         code = str(known.outputs.get("code") or "")
-        started = _started(pid, known)
+        started = _started(known)
         ended = last_end(log)
         if started is None:
             return ServiceState(
@@ -247,15 +252,21 @@ class Local:
         return answer.is_success
 
 
-def _started(pid: int | None, known: StackResource) -> datetime | None:
-    """When the process of the state started; None if it is gone, or its pid is somebody else's now."""
+def _started(known: StackResource) -> datetime | None:
+    """When the process of the state started; None if it is gone."""
+    process = _running(known)
+    return datetime.fromtimestamp(process.create_time(), UTC) if process else None
+
+
+def _running(known: StackResource) -> psutil.Process | None:
+    """The process of the state; None if it is gone, or its pid is somebody else's now."""
     try:
-        process = psutil.Process(pid or -1)
+        process = psutil.Process(_whole(known, "pid") or -1)
         if process.status() == psutil.STATUS_ZOMBIE or process.cmdline() != known.outputs.get("commandLine"):
             return None
-        return datetime.fromtimestamp(process.create_time(), UTC)
     except (psutil.Error, ValueError):
         return None
+    return process
 
 
 def _whole(resource: StackResource, key: str) -> int | None:

@@ -7,7 +7,7 @@ of anybody does as well, so that nothing is undone by accident.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,7 +16,7 @@ import typer
 
 from infra.components.catalog import CATALOG
 from infra.ops import config_file, engine
-from infra.ops.clouds.cloud import Cloud, Place, one_cloud, open_clouds, place_of, service_named
+from infra.ops.clouds.cloud import Place, one_cloud, open_clouds, place_of, service_named
 from infra.ops.commands.options import Json, NoUp, OnlyCloud, Stack, Yes
 from infra.ops.config_file import Edit
 from infra.ops.faults import Exit, OpsError, UsageFault
@@ -29,12 +29,13 @@ Service = Annotated[str, typer.Argument(help="The service, with or without aex-.
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is to be written, and what the engine is told besides."""
+    """What is to be written, and done."""
 
     place: Place
     edits: Sequence[Edit]
     what: str
-    arguments: Sequence[str] = ()
+    before: Callable[[], Sequence[str]] | None = None
+    """What is done before the deployment; says what it did."""
 
 
 def rollback(
@@ -135,11 +136,14 @@ def restart(
     screen, place, names = Screen(as_json=as_json), place_of(stack), _named(services)
     # A form that YAML takes for a text, and that sorts.
     token = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    clouds: list[Cloud] = open_clouds(place, cloud)
+    clouds = open_clouds(place, cloud)
     edits = [edit for each in clouds for name in names for edit in each.restart(name, token)]
-    arguments = [word for each in clouds for word in each.restart_arguments(names)]
     what = f"restarts {', '.join(names) if services else 'all ten services'}"
-    return _changed(screen, _Change(place, edits, what, arguments), yes=yes, no_up=no_up)
+
+    def end() -> list[str]:
+        return [text for each in clouds for text in each.end(names)]
+
+    return _changed(screen, _Change(place, edits, what, None if edits else end), yes=yes, no_up=no_up)
 
 
 def register(app: typer.Typer) -> None:
@@ -153,9 +157,9 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
     config = dict(place.config)
     edits = config_file.effective(config, change.edits)
     commands = [config_file.shown(command) for command in config_file.commands(stack, edits)]
-    deploy = ["up", *change.arguments, *(["--yes"] if yes else [])]
+    deploy = ["up", *(["--yes"] if yes else [])]
     commands.append(config_file.shown([*deploy, "--stack", stack]))
-    if not edits and not change.arguments:
+    if not edits and change.before is None:
         screen.line(f"Nothing to change: the config of {stack} says so already.")
         screen.result({"stack": stack, "changed": False, "commands": []})
         return Exit.OK
@@ -165,6 +169,8 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
     if not yes and not typer.confirm("Write this into the config, and deploy?", default=False, err=True):
         raise UsageFault("nothing was changed", "Answer with y, or say --yes.")
     config_file.apply(stack, edits)
+    for text in change.before() if change.before else ():
+        screen.note(escape(text))
     code = 0 if no_up else engine.run(stack, *deploy, aside=screen.json)
     screen.result({"stack": stack, "changed": True, "commands": commands, "deployed": not no_up, "exit": code})
     if code:
@@ -176,9 +182,7 @@ def _changed(screen: Screen, change: _Change, *, yes: bool, no_up: bool) -> int:
             "Correct what it says and run `pulumi up` again" + (f", or undo: {'; '.join(undo)}." if undo else "."),
         )
     if no_up:
-        screen.line(
-            "Written; the next `pulumi up` does it." if edits else "Nothing to write: the command above does it."
-        )
+        screen.line("Done so far; the next `pulumi up` does the rest.")
     return Exit.OK
 
 
