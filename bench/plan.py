@@ -11,18 +11,13 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from bench import durations
 from bench.gantt import Bar, chart
+from tools.graph import ROOT, Node, graph, preview_of
 
-ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "pictures" / "deployment.svg"
 WORKERS = (8, 32)
 """Operations that the engine has in flight: its default on two cores, and what `make up` asks for on a cloud."""
@@ -76,21 +71,6 @@ SCRIPTS_RELEASE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One resource of the graph."""
-
-    urn: str
-    type: str
-    needs: frozenset[str]
-    """URNs that must be done before it starts."""
-
-    @property
-    def name(self) -> str:
-        """The last part of the URN."""
-        return self.urn.rpartition("::")[2]
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A graph with times: when each resource starts and ends, in seconds from the beginning."""
 
@@ -106,27 +86,12 @@ class Plan:
         return max((end for _, end in self.spans.values()), default=0)
 
 
-def graph(preview: Mapping[str, Any]) -> list[Node]:
-    """The nodes of a `pulumi preview --json` of a stack that does not exist yet, in the order of the program."""
-    states = [step["newState"] for step in preview["steps"] if step["op"] == "create"]
-    known = {state["urn"] for state in states}
-    nodes = [
-        Node(state["urn"], state["type"], frozenset({*state.get("dependencies", ()), state.get("parent", "")} & known))
-        for state in states
-    ]
-    if not nodes:
-        messages = [each["message"] for each in preview.get("diagnostics") or () if each["severity"] == "error"]
-        raise SystemExit("\n".join(["the preview declares nothing", *messages]))
-    return nodes
-
-
 def costs(nodes: Sequence[Node], *, release: bool) -> dict[str, float]:
     """URN -> seconds. Components, and in a release whatever it leaves alone, take none."""
     found: dict[str, float] = {}
     for node in nodes:
         time = durations.of(node.type)
-        own = node.type.startswith(("agent-exchange:", "pulumi:"))
-        if own or (release and node.type not in RELEASED):
+        if not node.custom or (release and node.type not in RELEASED):
             found[node.urn] = 0
         else:
             found[node.urn] = time.update if release and time.update is not None else time.create
@@ -174,15 +139,6 @@ def schedule(nodes: Sequence[Node], seconds: Mapping[str, float], workers: int) 
 def sequence(steps: Sequence[tuple[str, int]]) -> float:
     """Seconds of the scripts: one after the other."""
     return sum(durations.of(token).create * count for token, count in steps)
-
-
-def preview_of(stack: str, clouds: str) -> Mapping[str, Any]:
-    """The offline preview of a stack."""
-    command = [sys.executable, "-m", "tools.offline", "--stack", stack, "--clouds", clouds, "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if not done.stdout.startswith("{"):
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)
 
 
 def minutes(seconds: float) -> str:

@@ -10,7 +10,8 @@ import yaml
 
 from bench import durations
 from bench.gantt import Bar, chart
-from bench.plan import RELEASED, SCRIPTS, Node, costs, graph, schedule
+from bench.plan import RELEASED, SCRIPTS, costs, schedule
+from tools.graph import Node, graph
 
 INVENTORY = Path(__file__).parents[1] / "inventory"
 
