@@ -11,7 +11,12 @@ from infra.policy.waivers import ended, lifted
 
 def concerns(rule: Rule, resource: Resource, stack: Stack) -> bool:
     """Whether a rule has an opinion about resources of this kind in this stack."""
-    return stack.environment in rule.about.environments and (not rule.types or resource.type in rule.types)
+    return applies(rule, stack) and (not rule.types or resource.type in rule.types)
+
+
+def applies(rule: Rule, stack: Stack) -> bool:
+    """Whether a rule holds in this stack at all."""
+    return stack.environment in rule.about.environments and (stack.protect or not rule.about.protected)
 
 
 def violations(rule: Rule, resources: Sequence[Resource], stack: Stack) -> Iterator[Violation]:
@@ -35,5 +40,5 @@ def _found(rule: Rule, concerned: Sequence[Resource], stack: Stack) -> Iterator[
                 yield from ((resource, problem) for problem in rule.check(resource, stack))
         case StackRule():
             # A stack that has none of what the rule is about may break it just by that.
-            if stack.environment in rule.about.environments:
+            if applies(rule, stack):
                 yield from rule.check(concerned, stack)

@@ -99,6 +99,10 @@ class About:
     severity: Severity = Severity.MANDATORY
     environments: frozenset[Environment] = frozenset(Environment)
     """The environments that it applies to."""
+    protected: bool = False
+    """Whether it applies only to stacks that are protected (agent-exchange:protect)."""
+    where: str = ""
+    """What else decides where it applies, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from infra.components.sizing import cloud_run_problem, fargate_problem
-from infra.policy.model import About, Place, Resource, Stack, resource_rule
+from infra.policy.model import About, Place, Resource, Severity, Stack, resource_rule
 from infra.policy.properties import Properties
 from infra.policy.waivers import READ_ONLY_ROOT
 
@@ -231,6 +231,7 @@ def size_exists(resource: Resource, _: Stack) -> Iterator[str]:
         place=Place.GCP,
         reason="once resources are given, Cloud Run bills CPU all the time unless it is told otherwise",
         remedy="set resources.cpuIdle to true",
+        severity=Severity.ADVISORY,
     ),
     _SERVICE,
 )

@@ -151,15 +151,16 @@ def google_key_rotation(resource: Resource, _: Stack) -> Iterator[str]:
     About(
         id="gcp-key-kept",
         place=Place.GCP,
+        protected=True,
         reason="without its key the state of a stack cannot be read any more",
         remedy="set protect on the key",
         checkov=("CKV_GCP_82",),
     ),
     "gcp:kms/cryptoKey:CryptoKey",
 )
-def google_key_kept(resource: Resource, stack: Stack) -> Iterator[str]:
+def google_key_kept(resource: Resource, _: Stack) -> Iterator[str]:
     """Keys of protected stacks cannot be destroyed."""
-    if stack.protect and not resource.protect:
+    if not resource.protect:
         yield "the key can be destroyed"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from infra.components.catalog import CATALOG
-from infra.policy.model import About, Place, Resource, Stack, resource_rule, stack_rule
+from infra.policy.model import About, Place, Resource, Severity, Stack, resource_rule, stack_rule
 
 _ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 _WEB_PORTS: Final = (80, 443)
@@ -107,6 +107,7 @@ def group_inline(resource: Resource, _: Stack) -> Iterator[str]:
         reason="whoever reviews a network must see what each opening is for",
         remedy="set a description",
         checkov=("CKV_AWS_23",),
+        severity=Severity.ADVISORY,
     ),
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -162,6 +163,7 @@ def alb_headers(resource: Resource, _: Stack) -> Iterator[str]:
         reason="only the gateway is meant to be reached from outside; the others answer callers inside",
         remedy="set ingress to INGRESS_TRAFFIC_INTERNAL_ONLY",
         checkov=("CKV_GCP_102",),
+        where="stacks with a network (gcp.network.egress)",
     ),
     "gcp:cloudrunv2/service:Service",
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from infra.config import Environment
-from infra.policy.model import About, Place, Resource, Stack, resource_rule, stack_rule
+from infra.policy.model import About, Place, Resource, Severity, Stack, resource_rule, stack_rule
 
 _LEAST_BACKUP_DAYS: Final = 7
 _KEPT: Final = (
@@ -30,14 +30,15 @@ _NOT_EPHEMERAL: Final = frozenset(Environment) - {Environment.EPHEMERAL}
     About(
         id="stateful-protected",
         place=Place.EVERY,
+        protected=True,
         reason="one wrong rename would delete it together with its data",
         remedy="set protect on the resource (the platform does with agent-exchange:protect)",
     ),
     *_KEPT,
 )
-def stateful_protected(resource: Resource, stack: Stack) -> Iterator[str]:
+def stateful_protected(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack Pulumi refuses to delete what holds data. Access logs expire by themselves."""
-    if stack.protect and not resource.protect:
+    if not resource.protect:
         yield "Pulumi would delete it"
 
 
@@ -45,15 +46,14 @@ def stateful_protected(resource: Resource, stack: Stack) -> Iterator[str]:
     About(
         id="aws-docdb-kept",
         place=Place.AWS,
+        protected=True,
         reason="whoever deletes the cluster, by mistake or not, deletes every tenant's data",
         remedy="set deletionProtection to true, and skipFinalSnapshot to false with a finalSnapshotIdentifier",
     ),
     "aws:docdb/cluster:Cluster",
 )
-def docdb_kept(resource: Resource, stack: Stack) -> Iterator[str]:
+def docdb_kept(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack the cluster cannot be deleted, and leaves a snapshot when it is."""
-    if not stack.protect:
-        return
     if resource.properties.flag("deletionProtection") is not True:
         yield "AWS would delete the cluster"
     if resource.properties.flag("skipFinalSnapshot") is True or not resource.properties.has("finalSnapshotIdentifier"):
@@ -82,15 +82,16 @@ def docdb_backups(resource: Resource, _: Stack) -> Iterator[str]:
     About(
         id="aws-alb-kept",
         place=Place.AWS,
+        protected=True,
         reason="a new load balancer has a new address, and clients would not find the gateway",
         remedy="set enableDeletionProtection to true",
         checkov=("CKV_AWS_150",),
     ),
     "aws:lb/loadBalancer:LoadBalancer",
 )
-def alb_kept(resource: Resource, stack: Stack) -> Iterator[str]:
+def alb_kept(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack the load balancer cannot be deleted."""
-    if stack.protect and resource.properties.flag("enableDeletionProtection") is not True:
+    if resource.properties.flag("enableDeletionProtection") is not True:
         yield "AWS would delete the load balancer"
 
 
@@ -98,15 +99,16 @@ def alb_kept(resource: Resource, stack: Stack) -> Iterator[str]:
     About(
         id="aws-secret-recoverable",
         place=Place.AWS,
+        protected=True,
         reason="a secret that is gone takes with it whatever was signed or hashed with it",
         remedy="set recoveryWindowInDays to 7 or more",
     ),
     "aws:secretsmanager/secret:Secret",
 )
-def secret_recoverable(resource: Resource, stack: Stack) -> Iterator[str]:
+def secret_recoverable(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack a deleted secret can be brought back."""
     days = resource.properties.number("recoveryWindowInDays")
-    if stack.protect and days is not None and days < 7:
+    if days is not None and days < 7:
         yield "a deleted secret is gone at once"
 
 
@@ -151,6 +153,7 @@ def ecr_scanned(resource: Resource, _: Stack) -> Iterator[str]:
         place=Place.GCP,
         reason="known flaws in images should be known before somebody else uses them",
         remedy="set vulnerabilityScanningConfig.enablementConfig to INHERITED",
+        severity=Severity.ADVISORY,
     ),
     "gcp:artifactregistry/repository:Repository",
 )
@@ -164,16 +167,15 @@ def registry_scanned(resource: Resource, _: Stack) -> Iterator[str]:
     About(
         id="gcp-firestore-kept",
         place=Place.GCP,
+        protected=True,
         reason="whoever deletes the database, by mistake or not, deletes every tenant's data",
         remedy="set deleteProtectionState to DELETE_PROTECTION_ENABLED, deletionPolicy to PREVENT and "
         "pointInTimeRecoveryEnablement to POINT_IN_TIME_RECOVERY_ENABLED",
     ),
     "gcp:firestore/database:Database",
 )
-def firestore_kept(resource: Resource, stack: Stack) -> Iterator[str]:
+def firestore_kept(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack the database cannot be deleted, and its last week can be brought back."""
-    if not stack.protect:
-        return
     if resource.properties.text("deleteProtectionState") != "DELETE_PROTECTION_ENABLED":
         yield "Google would delete the database"
     if resource.properties.text("deletionPolicy") == "DELETE":
@@ -186,16 +188,17 @@ def firestore_kept(resource: Resource, stack: Stack) -> Iterator[str]:
     About(
         id="gcp-firestore-backups",
         place=Place.GCP,
+        protected=True,
         reason="point-in-time recovery reaches back seven days only, and goes with the database",
         remedy="declare a BackupSchedule for the database",
     ),
     "gcp:firestore/database:Database",
     "gcp:firestore/backupSchedule:BackupSchedule",
 )
-def firestore_backups(resources: Sequence[Resource], stack: Stack) -> Iterator[tuple[Resource | None, str]]:
+def firestore_backups(resources: Sequence[Resource], _: Stack) -> Iterator[tuple[Resource | None, str]]:
     """In a protected stack there are backups."""
     for database in (each for each in resources if each.type.endswith(":Database")):
-        if stack.protect and not any(each.refers_to(database, "database") for each in resources):
+        if not any(each.refers_to(database, "database") for each in resources):
             yield database, "nothing makes backups"
 
 
@@ -203,15 +206,16 @@ def firestore_backups(resources: Sequence[Resource], stack: Stack) -> Iterator[t
     About(
         id="gcp-service-kept",
         place=Place.GCP,
+        protected=True,
         reason="a service that is deleted loses its address, which callers outside may have written down",
         remedy="set deletionProtection to true",
     ),
     "gcp:cloudrunv2/service:Service",
     "gcp:secretmanager/secret:Secret",
 )
-def service_kept(resource: Resource, stack: Stack) -> Iterator[str]:
+def service_kept(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack Google refuses to delete services and secrets."""
-    if stack.protect and resource.properties.flag("deletionProtection") is not True:
+    if resource.properties.flag("deletionProtection") is not True:
         yield "it would be deleted"
 
 
@@ -219,15 +223,16 @@ def service_kept(resource: Resource, stack: Stack) -> Iterator[str]:
     About(
         id="gcp-bucket-versioned",
         place=Place.GCP,
+        protected=True,
         reason="an export or a state that is overwritten by mistake must come back",
         remedy="set versioning.enabled to true",
         checkov=("CKV_GCP_78",),
     ),
     "gcp:storage/bucket:Bucket",
 )
-def bucket_versioned(resource: Resource, stack: Stack) -> Iterator[str]:
+def bucket_versioned(resource: Resource, _: Stack) -> Iterator[str]:
     """In a protected stack buckets keep what is overwritten."""
-    if stack.protect and resource.properties.flag("versioning.enabled") is not True:
+    if resource.properties.flag("versioning.enabled") is not True:
         yield "what is overwritten is lost"
 
 

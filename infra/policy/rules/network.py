@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from infra.config import Environment
-from infra.policy.model import About, Place, Resource, Stack, resource_rule, stack_rule
+from infra.policy.model import About, Place, Resource, Severity, Stack, resource_rule, stack_rule
 
 _PRODUCTION: Final = frozenset({Environment.PRODUCTION})
 _GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
@@ -61,6 +61,7 @@ def default_group(resources: Sequence[Resource], _: Stack) -> Iterator[tuple[Res
         reason="a group that nothing uses is an opening that somebody will use by mistake",
         remedy="use the security group, or remove it",
         checkov=("CKV2_AWS_5",),
+        severity=Severity.ADVISORY,
     ),
 )
 def group_used(resources: Sequence[Resource], _: Stack) -> Iterator[tuple[Resource | None, str]]:

@@ -20,6 +20,7 @@ _WEAK_EXTENSIONS: Final = ("-Ext1-", "-Ext0-")
         reason="API keys travel in headers, and whoever reads one trades in its owner's name",
         remedy="set agent-exchange:aws.domain, so that port 80 only redirects to HTTPS",
         checkov=("CKV_AWS_2", "CKV2_AWS_20"),
+        where="stacks with a domain, and production without allowHttp",
     ),
     "aws:lb/listener:Listener",
 )

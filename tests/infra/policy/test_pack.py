@@ -110,10 +110,12 @@ def test_waivers_come_from_the_config_and_from_open_shells() -> None:
     ]
 
 
-def test_every_rule_is_a_policy_with_its_id_and_stops_a_deployment() -> None:
+def test_every_rule_is_a_policy_with_its_id_and_its_severity() -> None:
     policies = pack.policies(pack.Told())
     assert {each.name for each in policies} == IDS
-    assert all(each.enforcement_level is EnforcementLevel.MANDATORY for each in policies)
+    advisory = {each.name for each in policies if each.enforcement_level is EnforcementLevel.ADVISORY}
+    assert advisory == {"aws-group-described", "aws-group-used", "gcp-cpu-between-requests", "gcp-registry-scanned"}
+    assert all(each.enforcement_level is EnforcementLevel.MANDATORY for each in policies if each.name not in advisory)
     assert all(each.description.startswith("Because ") for each in policies)
 
 
