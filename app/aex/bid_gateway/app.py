@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
+from aex.bid_gateway.counting import Counting
 from aex.bid_gateway.questions import KeyCheck, WorkCheck
 from aex.bid_gateway.routes import build_routes
-from aex.bid_gateway.service import BIDS, COUNT, BidService, Counting
+from aex.bid_gateway.service import BIDS, COUNT, BidService
 from aex.core.outbox import Outbox
 from aex.core.runtime import Definition, Runtime
 from aex.core.settings import Settings

@@ -4,24 +4,37 @@ A bid is one document; that the work-publisher counts it is an effect in its out
 own whose key it is nor whether the work is open (`questions.py` asks).
 """
 
+from dataclasses import dataclass
+
 from aex.bid_gateway.models import BidRequest, Provider, new_document
 from aex.bid_gateway.questions import WorkCheck
+from aex.core.cache import TimedCache
 from aex.core.clock import Clock, stamp
-from aex.core.errors import bad_request, conflict, not_found, unavailable
+from aex.core.errors import bad_request, conflict, not_found
 from aex.core.fields import text
 from aex.core.idempotency import fingerprint, key_reused
 from aex.core.ids import derived_id, is_id, new_id
-from aex.core.outbox import Effect, Outbox, Undeliverable
-from aex.core.peers import Peer, path
+from aex.core.outbox import Effect, Outbox
 from aex.core.urls import check_url
-from aex.store.port import AlreadyExists, JsonValue, Page, Store, Stored
+from aex.store.port import AlreadyExists, Page, Store, Stored
 
 BIDS = "bids"
 COUNT = "count"
 MAX_BIDS = 1000
 """Bids on one work. Requests that arrive in the same instant may exceed it by a few."""
+COUNTED_SECONDS = 1.0
+"""How old the number of bids on a work may be that the limit is held against: the bids of other instances are seen
+that late. Counting for every bid would cost more with every bid."""
+_WORKS = 10_000
 COUNT_SECONDS = 1.0
 """How long a bidder waits for the work-publisher to count the bid; a sweep does it otherwise."""
+
+
+@dataclass(slots=True)
+class _Places:
+    """How many of a work's places are taken: counted at most `COUNTED_SECONDS` ago, and since then by ourselves."""
+
+    taken: int
 
 
 class BidService:
@@ -33,6 +46,7 @@ class BidService:
         self._works = works
         self._outbox = outbox
         self._relaxed = relaxed
+        self._places: TimedCache[str, _Places] = TimedCache(COUNTED_SECONDS, _WORKS)
 
     async def submit(self, body: BidRequest, provider: Provider, key: str | None) -> Stored:
         """Takes a bid; the same key and body again give the same bid."""
@@ -50,16 +64,21 @@ class BidService:
         if not (await self._works.state(body.work_id)).takes_bids(now):
             raise conflict("Work not accepting bids: its bid window is over", "work_not_open")
         doc = new_document(body, provider, now)
-        if await self._store.count(BIDS, {"work_id": body.work_id}) >= MAX_BIDS:
+        places = await self._places.get(body.work_id, lambda: self._count(body.work_id))
+        if places.taken >= MAX_BIDS:
             raise conflict(f"Work not accepting bids: it has {MAX_BIDS} already", "too_many_bids")
         if print_ is not None:
             doc["fingerprint"] = print_
         doc = self._outbox.attach(doc, Effect(COUNT, {"work_id": body.work_id, "bid_id": bid_id}))
+        places.taken += 1
         try:
             stored = await self._store.insert(BIDS, bid_id, doc)
         except AlreadyExists:
             return _same(await self.get(bid_id), print_ or "")
         return await self._outbox.deliver(stored, deadline=COUNT_SECONDS)
+
+    async def _count(self, work_id: str) -> _Places:
+        return _Places(await self._store.count(BIDS, {"work_id": work_id}))
 
     async def get(self, bid_id: str) -> Stored:
         """The bid, or 404."""
@@ -84,27 +103,10 @@ class BidService:
         )
 
 
-class Counting:
-    """The effect of a bid: its work counts it. The receiver counts a bid once, however often it is told."""
-
-    def __init__(self, publisher: Peer) -> None:
-        self._publisher = publisher
-
-    async def handle(self, payload: dict[str, JsonValue]) -> None:
-        """Tells the work-publisher."""
-        bid_id = text(payload, "bid_id")
-        target = path("internal", "work", text(payload, "work_id"), "bids")
-        reply = await self._publisher.call("POST", target, json={"bid_id": bid_id}, repeatable=True)
-        if reply.status in {404, 409}:
-            raise Undeliverable(f"the work-publisher answered {reply.status} {reply.code()} for {bid_id}")
-        if not reply.ok:
-            raise unavailable(f"the work-publisher answered {reply.status}", code="peer_unavailable")
-
-
 def _same(known: Stored, print_: str) -> Stored:
     if text(known.doc, "fingerprint") != print_:
         raise key_reused()
     return known
 
 
-__all__ = ["BIDS", "COUNT", "MAX_BIDS", "BidService", "Counting"]
+__all__ = ["BIDS", "COUNT", "MAX_BIDS", "BidService"]

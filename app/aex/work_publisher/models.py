@@ -118,6 +118,19 @@ class BidNotice(Wire):
     bid_id: Identifier
 
 
+class WorkBid(Wire):
+    """One of `BidNotices`."""
+
+    work_id: Identifier
+    bid_id: Identifier
+
+
+class BidNotices(Wire):
+    """`POST /internal/v1/work/bids`."""
+
+    bids: Annotated[list[WorkBid], Field(min_length=1, max_length=500)]
+
+
 class EvaluatedNotice(Wire):
     """`POST /internal/work/{id}/evaluated`."""
 
@@ -259,6 +272,7 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "AwardRequest",
     "BidNotice",
+    "BidNotices",
     "EvaluatedNotice",
     "OutcomeNotice",
     "PublishRequest",

@@ -1,11 +1,13 @@
 """The routes of aex-work-publisher: thin, one use case each."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from aex.core.context import Caller, RequestContext
+from aex.core.edge import as_api_error
 from aex.core.errors import ApiError, bad_request
 from aex.core.fields import text
 from aex.core.idempotency import IdempotencyKey
@@ -16,6 +18,7 @@ from aex.store.port import Page, Stored
 from aex.work_publisher.models import (
     AwardRequest,
     BidNotice,
+    BidNotices,
     EvaluatedNotice,
     OutcomeNotice,
     PublishRequest,
@@ -102,6 +105,22 @@ def _internal(service: WorkService) -> APIRouter:
         caller.require_service(BID_GATEWAY, EVALUATOR, ENGINE)
         stored = await service.get(work_id)
         return Json(internal_view(stored.id, stored.doc, service.now()))
+
+    @router.post("/internal/v1/work/bids")
+    async def record_bids(body: BidNotices, caller: Caller) -> Response:
+        """Counts bids on any works; what is refused is listed, and is no reason to send the others again."""
+        caller.require_service(BID_GATEWAY)
+        outcomes = await asyncio.gather(
+            *(service.record_bid(bid.work_id, bid.bid_id) for bid in body.bids), return_exceptions=True
+        )
+        refused: list[dict[str, object]] = []
+        for bid, outcome in zip(body.bids, outcomes, strict=True):
+            problem = as_api_error(outcome) if isinstance(outcome, Exception) else None
+            if problem is not None:
+                refused.append({"bid_id": bid.bid_id, "status": problem.status, "code": problem.code})
+            elif outcome is not None:
+                raise outcome
+        return Json({**ok, "refused": refused})
 
     @router.post("/internal/work/{work_id}/bids")
     async def record_bid(work_id: str, body: BidNotice, caller: Caller) -> Response:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from aex.core.clock import Clock, later, stamp
 from aex.core.context import RequestContext
-from aex.core.errors import bad_request, conflict, forbidden, not_found, unavailable
+from aex.core.errors import bad_request, forbidden, not_found, unavailable
 from aex.core.fields import text
 from aex.core.idempotency import fingerprint, key_reused
 from aex.core.ids import derived_id, is_id, new_id
@@ -20,16 +20,15 @@ from aex.store.port import AlreadyExists, Document, Page, Store, Stored, Version
 from aex.work_publisher import life
 from aex.work_publisher.background import Background
 from aex.work_publisher.broadcast import Broadcast
+from aex.work_publisher.counting import BidCounts
 from aex.work_publisher.models import AwardRequest, EvaluatedNotice, OutcomeNotice, PublishRequest, new_document
 from aex.work_publisher.states import Status
 
 log = get_logger(__name__)
 
-WORK, BIDS = "work_specs", "work_bids"
+WORK = "work_specs"
 DEFAULT_CONSUMER = "default_consumer"
 """Whose work it is when a direct caller does not say (contract 3.2)."""
-MARKER_KEPT_SECONDS = 30 * 86_400.0
-"""How long after the window the markers of counted bids are kept, as the bids are; the count stays with the work."""
 _ATTEMPTS = 30
 _SWEEP = 200
 
@@ -45,6 +44,7 @@ class WorkService:
         self._broadcast = broadcast
         self._outbox = outbox
         self._background = background
+        self._counts = BidCounts(store, WORK, clock, self._find)
 
     def now(self) -> str:
         """The current time as a stamp."""
@@ -129,31 +129,9 @@ class WorkService:
             WORK, {"evaluation_pending": True}, order="bid_window_ends_at", limit=limit, cursor=cursor
         )
 
-    async def record_bid(self, work_id: str, bid_id: str) -> Stored:
-        """Counts a bid, once however often it is told.
-
-        The marker is the count; the number in the work follows it. Whoever writes last has counted all markers, because
-        a count is only written on the version of the work that was read before counting.
-        """
-        found = await self._find(work_id)
-        purge_at = later(text(found.doc, "bid_window_ends_at"), MARKER_KEPT_SECONDS)
-        try:
-            await self._store.insert(BIDS, bid_id, {"work_id": work_id, "purge_at": purge_at})
-        except AlreadyExists:
-            marker = await self._store.get(BIDS, bid_id)
-            if marker is not None and text(marker.doc, "work_id") != work_id:
-                raise conflict("the bid belongs to another work", "other_work") from None
-        for attempt in range(_ATTEMPTS):
-            count = await self._store.count(BIDS, {"work_id": work_id})
-            changed = life.count_bids(found.doc, count)
-            if changed is found.doc:
-                return found
-            try:
-                return await self._store.replace(found, changed, collection=WORK)
-            except VersionConflict:
-                await _pause(attempt)
-                found = await self._find(work_id)
-        raise _busy()
+    async def record_bid(self, work_id: str, bid_id: str) -> None:
+        """Counts a bid, once however often it is told."""
+        await self._counts.record(work_id, bid_id)
 
     async def evaluated(self, work_id: str, notice: EvaluatedNotice) -> Stored:
         """The evaluator has ranked the bids."""
@@ -228,4 +206,4 @@ def _busy() -> Exception:
     return unavailable("the work is being changed by too many at once; try again", code="busy")
 
 
-__all__ = ["BIDS", "DEFAULT_CONSUMER", "WORK", "WorkService", "consumer_of"]
+__all__ = ["DEFAULT_CONSUMER", "WORK", "WorkService", "consumer_of"]

@@ -177,8 +177,9 @@ async def test_defect_endpoints_inside_are_refused_outside_of_a_laptop(exchange:
     work_id = await exchange.work()
     assert (await exchange.bid(key, work_id, a2a_endpoint=url)).status_code == 200
     runtime = runtime_of(exchange.app)
+    from aex.bid_gateway.counting import Counting
     from aex.bid_gateway.questions import WorkCheck
-    from aex.bid_gateway.service import BidService, Counting
+    from aex.bid_gateway.service import BidService
     from aex.core.errors import ApiError
     from aex.core.outbox import Outbox
 

@@ -269,6 +269,7 @@ async def test_markers_of_counted_bids_go_a_month_after_the_window_and_the_count
     store = runtime_of(publisher.app).store
     found = await store.get_many("work_bids", ["bid_1", "bid_2"])
     assert {str(stored.doc["purge_at"]) for stored in found.values()} == {"2026-12-24T12:00:05.000000Z"}
+    publisher.clock.advance(31 * 86_400)
     for bid_id in found:
         await store.delete("work_bids", bid_id)  # as the database does
     assert (await publisher.act(work_id, "bids", {"bid_id": "bid_1"})).status_code == 200
