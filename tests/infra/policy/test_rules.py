@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -91,9 +92,8 @@ def test_a_value_that_is_not_known_breaks_no_rule(rule: ResourceRule) -> None:
     for example in EXAMPLES:
         if example.rule == rule.about.id:
             for case in (each for good in example.good for each in together(good)):
-                nothing_known = made(
-                    case.type, case.name, protect=True, **dict.fromkeys(case.properties.keys(), UNKNOWN)
-                )
+                unknown: dict[str, Any] = dict.fromkeys(case.properties.keys(), UNKNOWN)
+                nothing_known = made(case.type, case.name, protect=True, **unknown)
                 try:
                     assert not list(violations(rule, [nothing_known], example.within))
                 except NotYetKnownError as error:

@@ -1,5 +1,7 @@
 """Encryption at rest and on the way; keeping data and images."""
 
+from typing import Any
+
 from tests.infra.policy.building import Example, allow, made, policy, stack
 
 ECR = "aws:ecr/repository:Repository"
@@ -33,7 +35,7 @@ ONLY_TLS = {
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
 DATABASE = made(FIRESTORE, "database", protect=True, name="agent-exchange")
-KEPT_DATABASE = {
+KEPT_DATABASE: dict[str, Any] = {
     "deleteProtectionState": "DELETE_PROTECTION_ENABLED",
     "deletionPolicy": "PREVENT",
     "pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED",

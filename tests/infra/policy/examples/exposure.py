@@ -32,7 +32,9 @@ VPC = made("aws:ec2/vpc:Vpc", "vpc")
 ALB = made(BALANCER, "alb", internal=False)
 INSIDE = made(BALANCER, "alb", internal=True)
 WEB_ACL = made(ACL, "acl")
-ALL_BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
+ALL_BLOCKED: dict[str, Any] = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
 INTERNAL = "INGRESS_TRAFFIC_INTERNAL_ONLY"
 
 

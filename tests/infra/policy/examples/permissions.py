@@ -18,7 +18,7 @@ RUN = "gcp:cloudrunv2/service:Service"
 JOB = "gcp:cloudrunv2/job:Job"
 
 HERE = "arn:aws:s3:::aex-logs/*"
-CONDITION = {"Condition": {"StringEquals": {"aws:ResourceTag/project": "agent-exchange"}}}
+CONDITION: dict[str, Any] = {"Condition": {"StringEquals": {"aws:ResourceTag/project": "agent-exchange"}}}
 ISSUER = "token.actions.githubusercontent.com"
 NAMES = "repo:acme/agent-exchange:environment:aws-staging"
 NUMBERS = "repo:acme@123/agent-exchange@456:environment:aws-staging"
@@ -49,11 +49,13 @@ def github(subjects: Any, operator: str = "StringEquals", audience: str | None =
 
 
 def member(name: str, **more: Any) -> Resource:
-    return made(MEMBER, role=name, **{"member": "serviceAccount:a@b.iam.gserviceaccount.com", **more})
+    properties: dict[str, Any] = {"role": name, "member": "serviceAccount:a@b.iam.gserviceaccount.com", **more}
+    return made(MEMBER, **properties)
 
 
 def provider(condition: str | None) -> Resource:
-    return made(PROVIDER, **({"attributeCondition": condition} if condition else {}))
+    properties: dict[str, Any] = {"attributeCondition": condition} if condition else {}
+    return made(PROVIDER, **properties)
 
 
 def bound(member: str) -> Resource:
