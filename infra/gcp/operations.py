@@ -1,7 +1,7 @@
 """The job of operators: checks, export and import, where the data is, under an account of its own.
 
-Its account is the catalog's caller `operator`: it may look at every service and reach the database, and it keeps
-exports in a bucket that nobody else reads. A run takes other arguments than the job's own:
+Its account is the catalog's caller `operator`: it may look at every service and reach the database. Does not own the
+bucket of exports, which it has as a folder (`exports.py`). A run takes other arguments than the job's own:
 
     gcloud run jobs execute aex-operations --region REGION --args=-m,aex,export,/exports/today.jsonl
 """
@@ -17,15 +17,12 @@ import pulumi_gcp as gcp
 
 from infra.components.image import USER_ID
 from infra.components.naming import Kind
-from infra.gcp.bucket import bucket
 from infra.gcp.context import OPERATIONS, Context
+from infra.gcp.exports import FOLDER, Exports
 from infra.gcp.network import Outlet
 
 CHECK: Final = ("-m", "aex", "check")
-EXPORTS: Final = "/exports"
-"""Where the bucket of exports is, as a folder of the job."""
 _TIMEOUT_SECONDS: Final = 3600
-_KEPT_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class OperationsArgs:
 
     image: pulumi.Input[str]
     account: pulumi.Input[str]
-    member: pulumi.Input[str]
+    exports: Exports
     environment: Mapping[str, pulumi.Input[str]]
     outlet: Outlet | None
     after: Sequence[pulumi.Resource] = ()
@@ -50,29 +47,18 @@ class OperationsArgs:
 
 
 class Operations(pulumi.ComponentResource):
-    """Job and bucket of exports."""
+    """The job."""
 
     job: gcp.cloudrunv2.Job
-    exports: gcp.storage.Bucket
 
     def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the job; nothing runs until somebody starts it."""
         super().__init__("agent-exchange:gcp:Operations", "operations", None, opts)
         self._ctx = ctx
-        self.exports = bucket(
-            ctx, "exports", name=ctx.name(f"{ctx.project}-aex-exports", Kind.BUCKET), parent=self, keep_days=_KEPT_DAYS
-        )
-        granted = gcp.storage.BucketIAMMember(
-            "exports",
-            bucket=self.exports.name,
-            role="roles/storage.objectUser",
-            member=args.member,
-            opts=ctx.child(self, deleted_with=self.exports, replace_by_deleting=True),
-        )
-        self.job = self._job(args, granted)
+        self.job = self._job(args)
         self.register_outputs({"job": self.job.name})
 
-    def _job(self, args: OperationsArgs, granted: pulumi.Resource) -> gcp.cloudrunv2.Job:
+    def _job(self, args: OperationsArgs) -> gcp.cloudrunv2.Job:
         ctx = self._ctx
         env = gcp.cloudrunv2.JobTemplateTemplateContainerEnvArgs
         volume = "exports"
@@ -97,7 +83,7 @@ class Operations(pulumi.ComponentResource):
                         gcp.cloudrunv2.JobTemplateTemplateVolumeArgs(
                             name=volume,
                             gcs=gcp.cloudrunv2.JobTemplateTemplateVolumeGcsArgs(
-                                bucket=self.exports.name,
+                                bucket=args.exports.bucket,
                                 read_only=False,
                                 # Otherwise the files are root's, and the image's user may not write.
                                 mount_options=[f"uid={USER_ID}", f"gid={USER_ID}"],
@@ -113,7 +99,7 @@ class Operations(pulumi.ComponentResource):
                             envs=[env(name=name, value=args.environment[name]) for name in sorted(args.environment)],
                             volume_mounts=[
                                 gcp.cloudrunv2.JobTemplateTemplateContainerVolumeMountArgs(
-                                    name=volume, mount_path=EXPORTS
+                                    name=volume, mount_path=FOLDER
                                 )
                             ],
                             resources=gcp.cloudrunv2.JobTemplateTemplateContainerResourcesArgs(
@@ -123,7 +109,7 @@ class Operations(pulumi.ComponentResource):
                     ],
                 ),
             ),
-            opts=ctx.child(self, after=[granted, *args.after]),
+            opts=ctx.child(self, after=[*args.exports.ready, *args.after]),
         )
 
 
@@ -142,4 +128,4 @@ def _vpc_access(outlet: Outlet | None) -> gcp.cloudrunv2.JobTemplateTemplateVpcA
     )
 
 
-__all__ = ["CHECK", "EXPORTS", "Operations", "OperationsArgs"]
+__all__ = ["CHECK", "Operations", "OperationsArgs"]

@@ -20,6 +20,7 @@ from infra.config.gcp import Egress
 from infra.gcp.budget import Budget
 from infra.gcp.context import OPERATIONS, Context, context_of
 from infra.gcp.database import Database
+from infra.gcp.exports import Exports
 from infra.gcp.identity import ACCOUNTS_OF_CALLERS, Identity, callers_with_accounts
 from infra.gcp.ingress import Door, Ingress, door_of
 from infra.gcp.monitoring import Monitoring
@@ -57,6 +58,7 @@ class GcpPlatform(pulumi.ComponentResource):
         self.services: dict[str, GcpService] = {}
         for name in deployment_order(CATALOG):
             self.services[name] = self._service(CATALOG.service(name))
+        self.exports = Exports(ctx, self.identity.member(OPERATIONS), child)
         self.operations = self._operations()
         Scheduler(ctx, {service: self.services[service.name] for service in CATALOG.services}, child)
         public = next(service for service in CATALOG.services if service.public)
@@ -168,7 +170,7 @@ class GcpPlatform(pulumi.ComponentResource):
         args = OperationsArgs(
             image=self._images["aex-identity"],
             account=self.identity.accounts[OPERATIONS].email,
-            member=self.identity.member(OPERATIONS),
+            exports=self.exports,
             environment=environment,
             outlet=self._outlet,
             after=self._ready(OPERATIONS),
@@ -184,7 +186,7 @@ class GcpPlatform(pulumi.ComponentResource):
             "images": dict(sorted(self._images.items())),
             "database": self.database.name,
             "operations": self.operations.job.name,
-            "exports": self.operations.exports.name,
+            "exports": self.exports.bucket,
             "names": {name: service.service.name for name, service in sorted(self.services.items())},
             "accounts": {name: account.email for name, account in sorted(self.identity.accounts.items())},
             "dashboard": self.monitoring.dashboard,

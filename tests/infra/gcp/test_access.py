@@ -1,9 +1,13 @@
 """The three ways to the gateway: what stands in front of it, and what becomes of a client's headers on the way."""
 
+import asyncio
 import datetime
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -158,9 +162,45 @@ def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     """What of a client's headers the gateway lets a service behind it see."""
     from aex.gateway import headers as gateway
 
-    return dict(gateway.forwarded([(name.lower().encode(), value.encode()) for name, value in headers.items()]))
+    sent = gateway.forwarded([(name.lower().encode(), value.encode()) for name, value in headers.items()])
+    return {name.decode(): value.decode() for name, value in sent}
 
 
+@pytest.fixture
+def metadata_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Cloud Run's, beside the gateway: it gives tokens of the gateway's account to whoever asks from inside."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.headers["Metadata-Flavor"] == "Google"
+            (audience,) = parse_qs(urlsplit(self.path).query)["audience"]
+            body = token(f"aex-gateway-staging@{PROJECT}.iam.gserviceaccount.com", audience).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # the name is the standard library's
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("GCE_METADATA_HOST", f"127.0.0.1:{server.server_port}")
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def proven(url: str) -> Mapping[str, str]:
+    """What the code of a service adds to a call to `url`, as its own identity."""
+    from aex.core.service_google import GoogleProof
+
+    return asyncio.run(GoogleProof().headers("the callee", url))
+
+
+@pytest.mark.usefixtures("metadata_server")
 @pytest.mark.parametrize("mode", ["public", "loadbalancer", "iam"])
 def test_headers_from_the_client_to_a_service_behind_the_gateway(mode: str) -> None:
     run = access(mode)
@@ -189,9 +229,13 @@ def test_headers_from_the_client_to_a_service_behind_the_gateway(mode: str) -> N
 
     inside = forwarded(client)
     assert inside == {"accept": "application/json"}, "who somebody is goes on only in the gateway's own words"
-    sent = token(f"aex-gateway-staging@{PROJECT}.iam.gserviceaccount.com", identity["AEX_SERVICE_URL"])
-    inside["X-Serverless-Authorization"] = f"Bearer {sent}"
-    assert believed("aex-identity", run, inside) == "aex-gateway"
+    # The address that the gateway calls is the audience that identity expects, or Cloud Run would refuse the token.
+    sent = proven(gateway["IDENTITY_URL"])
+    assert set(sent) == {"x-serverless-authorization"}, "and `Authorization` stays free"
+    assert believed("aex-identity", run, inside) is None
+    assert believed("aex-identity", run, {**inside, **sent}) == "aex-gateway"
+    assert believed("aex-settlement", run, {**inside, **sent}) is None, "which nobody can use elsewhere"
+    assert gateway["IDENTITY_URL"] == identity["AEX_SERVICE_URL"]
 
 
 def test_a_token_for_another_service_or_of_another_stack_is_nobodys() -> None:

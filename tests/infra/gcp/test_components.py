@@ -17,6 +17,7 @@ from infra.gcp.budget import Budget
 from infra.gcp.context import Context, context_of
 from infra.gcp.dashboard import Dashboard
 from infra.gcp.database import Database
+from infra.gcp.exports import Exports
 from infra.gcp.firewall import Firewall
 from infra.gcp.github import Pipelines
 from infra.gcp.identity import Identity
@@ -63,7 +64,11 @@ def service(ctx: Context, name: str = "aex-gateway", **changes: Any) -> GcpServi
 def operations(ctx: Context) -> Operations:
     database = {"STORE_TYPE": "firestore", "FIRESTORE_PROJECT_ID": "p", "FIRESTORE_DATABASE": "d"}
     args = OperationsArgs(
-        image=f"x@{DIGEST}", account="a@b", member="serviceAccount:a@b", environment=database, outlet=None
+        image=f"x@{DIGEST}",
+        account="a@b",
+        exports=Exports(ctx, "serviceAccount:a@b"),
+        environment=database,
+        outlet=None,
     )
     return Operations(ctx, args)
 
@@ -139,6 +144,7 @@ BALANCER = {
     "compute/securityPolicy:SecurityPolicy": 1,
     "dns/recordSet:RecordSet": 1,
 }
+EXPORTS = {"storage/bucket:Bucket": 1, "storage/bucketIAMMember:BucketIAMMember": 1}
 SLO = {"monitoring/customService:CustomService": 1, "monitoring/slo:Slo": 1}
 
 Case = tuple[Callable[[Context], object], str, Mapping[str, Any], Mapping[str, int]]
@@ -181,12 +187,8 @@ ALONE: Mapping[str, Case] = {
         NETWORK | OUTSIDE | {"vpcaccess/connector:Connector": 1},
     ),
     "GcpService": (service, "staging", {}, RUN),
-    "Operations": (
-        operations,
-        "staging",
-        {},
-        {"cloudrunv2/job:Job": 1, "storage/bucket:Bucket": 1, "storage/bucketIAMMember:BucketIAMMember": 1},
-    ),
+    "Exports": (lambda ctx: Exports(ctx, "serviceAccount:a@b"), "staging", {}, EXPORTS),
+    "Operations": (operations, "staging", {}, {"cloudrunv2/job:Job": 1} | EXPORTS),
     "Scheduler": (
         lambda ctx: Scheduler(
             ctx,

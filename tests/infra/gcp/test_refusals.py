@@ -70,6 +70,7 @@ NOTHING_TO_REFUSE = {
     "Logs": "the catalog, which checks itself",
     "Dashboard": "the catalog, which checks itself",
     "Objective": "a service of the catalog",
+    "Exports": "the operators' account, which identity makes",
 }
 
 
@@ -91,7 +92,13 @@ def service_args(**changes: Any) -> GcpServiceArgs:
 
 
 def operations_args(**changes: Any) -> OperationsArgs:
-    values = {"image": "x@sha256:0", "account": "a", "member": "m", "environment": DATABASE, "outlet": None}
+    values: dict[str, Any] = {
+        "image": "x@sha256:0",
+        "account": "a",
+        "exports": None,
+        "environment": DATABASE,
+        "outlet": None,
+    }
     return OperationsArgs(**{**values, **changes})
 
 
