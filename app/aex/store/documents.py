@@ -22,6 +22,8 @@ _MAX_KEY = 512
 _INT_LOW, _INT_HIGH = -(2**63), 2**63 - 1
 _good_fields: set[str] = set()  # the few hundred names our code uses, so that the pattern runs once for each
 
+_good_keys: set[object] = set()  # the same for keys inside of objects
+
 
 def is_id(id: str) -> bool:
     """Whether a document could have this id."""
@@ -121,27 +123,28 @@ def _check_int(name: str, value: object) -> None:
 
 
 def _check_value(name: str, value: object, depth: int) -> None:
-    match value:
-        case None | bool() | str():
-            return
-        case int():
-            _check_int(name, value)
-        case float():
-            if not math.isfinite(value):
-                raise InvalidDocument(f"field {name}: {value} is no JSON number")
-        case list():
-            for item in cast("list[object]", value):
-                if isinstance(item, list):
-                    raise InvalidDocument(f"field {name}: a list directly inside a list can not be stored on Firestore")
-                _check_value(name, item, depth + 1)
-        case dict():
-            for key, item in cast("dict[object, object]", value).items():
-                _check_key(name, key)
-                _check_value(name, item, depth + 1)
-        case _:
-            raise InvalidDocument(f"field {name}: {type(value).__name__} is no JSON value")
-    if depth > _MAX_DEPTH:
+    if isinstance(value, str | bool) or value is None:
+        return
+    if depth > _MAX_DEPTH and isinstance(value, dict | list):
         raise InvalidDocument(f"field {name}: nested deeper than {_MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        for key, item in cast("dict[object, object]", value).items():
+            if key not in _good_keys:
+                _check_key(name, key)
+            if type(item) is not str:
+                _check_value(name, item, depth + 1)
+    elif isinstance(value, int):
+        _check_int(name, value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidDocument(f"field {name}: {value} is no JSON number")
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            if isinstance(item, list):
+                raise InvalidDocument(f"field {name}: a list directly inside a list can not be stored on Firestore")
+            _check_value(name, item, depth + 1)
+    else:
+        raise InvalidDocument(f"field {name}: {type(value).__name__} is no JSON value")
 
 
 def _check_key(name: str, key: object) -> None:
@@ -149,3 +152,5 @@ def _check_key(name: str, key: object) -> None:
         raise InvalidDocument(f"field {name}: keys are 1 to {_MAX_KEY} characters of text")
     if key[0] == "$" or key[:2] == "__" or "." in key or "\0" in key:
         raise InvalidDocument(f"field {name}: key {key[:40]!r} begins with $ or __, or has a dot or NUL in it")
+    if len(_good_keys) < 4096:
+        _good_keys.add(key)
