@@ -16,6 +16,8 @@ _INVOKER: Final = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 _ACCOUNT: Final = "gcp:serviceaccount/account:Account"
 _EDGES: Final = frozenset(edges(CATALOG))
 _PORTS: Final = {service.name: service.port for service in CATALOG.services}
+_ACCOUNTS: Final = {"operator": "aex-operations", "scheduler": "aex-scheduler"}
+"""Caller that is not a service -> the resource of its account; a service's is called like the service."""
 _PUBLIC: Final = frozenset(service.name for service in CATALOG.services if service.public)
 
 
@@ -62,7 +64,7 @@ def call_edges_google(resources: Sequence[Resource], _: Stack) -> Iterator[tuple
     services = [each for each in resources if each.type == _SERVICE]
     for grant in (each for each in resources if each.type == _INVOKER):
         callee = next((_label(each) for each in services if grant.refers_to(each, "name")), "")
-        caller = next((_account(each) for each in accounts if grant.refers_to(each, "member")), "")
+        caller = next((each.name for each in accounts if grant.refers_to(each, "member")), "")
         if grant.properties.text("role") != "roles/run.invoker":
             yield grant, f"{grant.properties.text('role')} is granted on {callee}"
         elif callee in _PORTS and (caller, callee) not in _EDGES and caller not in _outside(callee):
@@ -104,15 +106,9 @@ def _label(service: Resource) -> str:
     return service.properties.text("template.labels.service")
 
 
-def _account(account: Resource) -> str:
-    """Who an account belongs to: its resource's name is the service's, or the caller's with a prefix."""
-    return account.name
-
-
 def _outside(callee: str) -> frozenset[str]:
-    """Accounts of callers that are not services; the operator's tasks run as `aex-operations`."""
-    names = {"operator": "aex-operations", "scheduler": "aex-scheduler", "uptime": "aex-uptime"}
-    return frozenset(names.get(caller, caller) for caller in outside_callers_of(CATALOG, callee))
+    """Accounts of callers that are not services."""
+    return frozenset(_ACCOUNTS[caller] for caller in outside_callers_of(CATALOG, callee) if caller in _ACCOUNTS)
 
 
 RULES = (call_edges_aws, call_edges_google, one_open_service)
