@@ -64,13 +64,15 @@ class Operations(pulumi.ComponentResource):
     """Task definition, role and log group."""
 
     definition: aws.ecs.TaskDefinition
+    log_group: aws.cloudwatch.LogGroup
     before_services: pulumi.ResourceHook | None
     """What runs it; for the services that log in to the database. None when there are no users to make."""
 
     def __init__(self, ctx: Context, args: OperationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the task, after everything that it talks to."""
         super().__init__("agent-exchange:aws:Operations", "operations", None, opts)
-        group = log_group(ctx, OPERATIONS, path=service_log_group_name(ctx, OPERATIONS), key=args.key, parent=self)
+        path = service_log_group_name(ctx, OPERATIONS)
+        self.log_group = log_group(ctx, OPERATIONS, path=path, key=args.key, parent=self)
         own = role(
             ctx,
             f"{OPERATIONS}-task",
@@ -101,7 +103,7 @@ class Operations(pulumi.ComponentResource):
                     environment={**args.environment, "AWS_DEFAULT_REGION": ctx.region},
                     secrets=args.references,
                     command=USERS_COMMAND if args.users else CHECK_COMMAND,
-                    log_group=service_log_group_name(ctx, OPERATIONS),
+                    log_group=path,
                     region=ctx.region,
                 )
             ),
@@ -113,7 +115,7 @@ class Operations(pulumi.ComponentResource):
                     lambda subnets: " ".join(str(subnet) for subnet in subnets)
                 ),
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[group, *args.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.log_group, *args.after]),
         )
         self.before_services = run_before(ctx.name(OPERATIONS, Kind.ECS)) if args.users else None
         self.register_outputs({"definition": self.definition.arn})

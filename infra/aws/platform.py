@@ -20,7 +20,7 @@ from infra.aws.encryption import Encryption
 from infra.aws.exports import Exports
 from infra.aws.firewall import Firewall
 from infra.aws.foundation import PART, Foundation, own_foundation, shared_foundation
-from infra.aws.identity import Identity
+from infra.aws.identity import OPERATIONS, Identity
 from infra.aws.ingress import Ingress, IngressArgs, listening_ports
 from infra.aws.monitoring import Monitoring, Watched
 from infra.aws.notifications import Notifications
@@ -254,6 +254,7 @@ class AwsPlatform(pulumi.ComponentResource):
             "registry": {name: each.repository_url for name, each in sorted(self.registry.repositories.items())},
             "images": dict(sorted(self._images.items())),
             "database": endpoint if endpoint is not None else "atlas",
+            "names": {name: service.service.name for name, service in sorted(self.services.items())},
             "cluster": self.cluster.cluster.name,
             "operations": self.operations.definition.arn,
             "operationsNetwork": {
@@ -261,7 +262,10 @@ class AwsPlatform(pulumi.ComponentResource):
                 "securityGroup": self.groups.operations.id,
             },
             "exports": self.exports.bucket,
-            "logs": {name: service.log_group.name for name, service in sorted(self.services.items())},
+            "logs": {
+                **{name: service.log_group.name for name, service in sorted(self.services.items())},
+                OPERATIONS: self.operations.log_group.name,
+            },
             "roles": {
                 "execution": self.identity.execution.arn,
                 **{name: each.arn for name, each in sorted(self.identity.tasks.items())},

@@ -111,7 +111,8 @@ def test_what_is_missing_in_the_account_stops_before_anything_is_declared(
 
 def test_outputs_say_where_everything_is_and_keep_secrets_secret() -> None:
     found = stacks.stack("production").outputs["aws"]
-    assert set(found["services"]) == set(found["registry"]) == set(found["logs"]) == set(PORTS)
+    assert set(found["services"]) == set(found["registry"]) == set(found["names"]) == set(PORTS)
+    assert set(found["logs"]) == {*PORTS, "aex-operations"}
     assert {"gatewayUrl", "database", "cluster", "roles", "dashboard", "apiKey", "foundation"} <= set(found)
     assert not [key for key in found if "password" in key.lower()]
 
