@@ -70,7 +70,7 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
     # Imported here, so that a mistake in the settings is answered at once and `--help` costs nothing.
     import uvicorn
 
-    from aex.core import logging
+    from aex.core import lean, logging
     from aex.core.app import create_app
     from aex.store import StoreError, open_store
 
@@ -97,6 +97,7 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
         lifespan="on",
     )
     server = uvicorn.Server(config)
+    lean.started()
     # The server drains, then repeats the signal to whoever had it before: to be told to end is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)

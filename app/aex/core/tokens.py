@@ -7,7 +7,6 @@ that revoking the key ends the token too. Nothing here asks whether the key is s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import jwt
 from pydantic import SecretStr
 
 from aex.core.versions import secret_versions
@@ -44,6 +43,8 @@ class TokenKeys:
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """A token with `claims`, issuer and audience added."""
+        import jwt
+
         return jwt.encode(
             {**claims, "iss": ISSUER, "aud": AUDIENCE},
             self._secrets[self._newest],
@@ -53,6 +54,8 @@ class TokenKeys:
 
     def verify(self, token: str, now: float) -> Claims:
         """What `token` says, if it is ours and has not expired at `now` (Unix seconds); else raises `InvalidToken`."""
+        import jwt  # with the first token: it brings `cryptography` along, 40 ms and 6 MiB
+
         try:
             version = str(jwt.get_unverified_header(token).get("kid", ""))
             secret = self._secrets.get(version)
