@@ -31,7 +31,7 @@ def test_every_type_has_a_purpose() -> None:
     declared: set[str] = set()
     for name in inventory.STACKS:
         declared |= set(yaml.safe_load(inventory.path(name).read_text())["types"])
-    images = {"docker:index/image:Image", "docker:index/tag:Tag", "docker:index/registryImage:RegistryImage"}
+    images = {"docker:index/image:Image"}
     only_sometimes = {
         "gcp:vpcaccess/connector:Connector",
         "gcp:compute/router:Router",

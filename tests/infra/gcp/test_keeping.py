@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from infra.components.naming import Kind, physical_name
 from infra.gcp.secrets import number_in
 from tests.infra.gcp.stacks import SERVICE, container, run_of, settings_of, stack
 from tests.infra.mocks import Run
@@ -42,14 +45,14 @@ def test_prebuilt_images_are_never_cleaned_up_since_nobody_here_knows_which_run(
 
 def test_building_pushes_for_the_only_platform_of_cloud_run_and_keeps_whatever_has_a_tag() -> None:
     run = run_of(settings_of("dev-x", image={"source": "build", "version": "v1.2.3"}), _built)
-    images = run.of("docker:index/image:Image")
+    built = run.of("docker:index/image:Image")
+    images = [image for image in built if not image.name.endswith("-release")]
     assert len(images) == 10
-    for image in images:
+    for image in built:
         assert image.inputs["imageName"].startswith("us-central1-docker.pkg.dev/acme-exchange/aex-dev-x/aex-")
         assert image.inputs["build"]["platform"] == "linux/amd64"
         assert image.inputs["buildOnPreview"] is False
-    tags = {each.inputs["targetImage"].rpartition(":")[2] for each in run.of("docker:index/tag:Tag")}
-    assert tags == {"v1.2.3", "deployed"}
+    assert {image.inputs["imageName"].rpartition(":")[2] for image in built if image not in images} == {"v1.2.3"}
     for service in run.of(SERVICE):
         assert "@sha256:" in container(service)["image"]
     # Every one of them keeps the tag of its content: whatever a revision runs has a tag, and no such image may go.
@@ -167,6 +170,36 @@ def test_a_name_that_only_pulumi_allows_becomes_one_that_google_allows() -> None
             token, r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?" if "scheduler" not in token else r"[A-Za-z0-9_-]+"
         )
         assert re.fullmatch(pattern, name), (token, name)
+
+
+KINDS = {
+    "gcp:cloudrunv2/service:Service": Kind.CLOUD_RUN,
+    "gcp:cloudrunv2/job:Job": Kind.CLOUD_RUN,
+    "gcp:serviceaccount/account:Account": Kind.SERVICE_ACCOUNT,
+    "gcp:secretmanager/secret:Secret": Kind.GOOGLE_SECRET,
+    "gcp:artifactregistry/repository:Repository": Kind.ARTIFACT_REPOSITORY,
+    "gcp:firestore/database:Database": Kind.FIRESTORE_DATABASE,
+    "gcp:cloudscheduler/job:Job": Kind.SCHEDULER_JOB,
+    "gcp:storage/bucket:Bucket": Kind.BUCKET,
+    "gcp:logging/metric:Metric": Kind.GOOGLE_KEY,
+}
+"""Everything else with a name is a part of the network, or named like one."""
+STACK_NAMES = st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)
+
+
+@given(stack_name=STACK_NAMES, other=STACK_NAMES)
+def test_any_stack_name_of_pulumi_makes_names_that_google_takes_and_no_other_stack_has(
+    stack_name: str, other: str
+) -> None:
+    assume(stack_name != other)
+    bare = names(stack("production"))
+    assert len(bare) > 40
+    for token, base in bare:
+        kind = KINDS.get(token, Kind.GOOGLE_NETWORK)
+        name = physical_name(base, stack_name, kind)
+        usual = r"[A-Za-z0-9_-]{1,500}" if "cloudscheduler" in token else r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+        assert re.fullmatch(PATTERNS.get(token, usual), name), (token, name)
+        assert name != physical_name(base, other, kind), (token, name)
 
 
 def test_production_has_the_guides_bare_names() -> None:
