@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 
-from tests.engine.cloud import CloudStack
+from tests.engine.cloud import PATIENCE_SECONDS, CloudStack
 from tests.engine.runner import Result, wait_until
 from tests.engine.standins.world import Entry, Thing, World
 
@@ -55,11 +55,17 @@ def destroys(stack: CloudStack) -> Result:
     return result
 
 
-def refuses_destroy(stack: CloudStack, *, says: Sequence[str]) -> None:
-    """A protected stack refuses to be destroyed, with the reason; everything is there as before."""
+def refuses_destroy(stack: CloudStack, *, names: Sequence[str]) -> None:
+    """A protected stack refuses to be destroyed and says why, for each of `names`; everything is there as before.
+
+    It is the preview that refuses. With `--skip-preview` the engine deletes what is not protected until it meets
+    something that is.
+    """
     before = {key: thing.outputs for key, thing in existing(stack).items()}
-    result = stack.destroy(fails=True)
-    assert not [text for text in says if text not in result.words], result.output
+    result = stack.watched("destroy", "--yes", fails=True, seconds=PATIENCE_SECONDS)
+    for name in names:
+        assert f'::{name}" cannot be deleted because it is protected' in result.words, result.output
+    assert "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`" in result.words
     assert {key: thing.outputs for key, thing in existing(stack).items()} == before
 
 

@@ -5,6 +5,8 @@ From the provider's schemas (`ForceNew` there) and Google's API reference, as of
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -40,6 +42,13 @@ def _member(*where: str, within: tuple[Within, ...] = (), outputs: Mapping[str, 
         within=within,
         holds=False,
     )
+
+
+def _index(facts: PlainProperties) -> str:
+    """The id of an index: Google makes it up, but refuses a second index over the same fields, as this one does."""
+    covered = hashlib.sha256(json.dumps([facts["fields"], facts.get("queryScope")]).encode()).hexdigest()[:12]
+    database, collection = facts["database"], facts["collection"]
+    return f"projects/{facts['project']}/databases/{database}/collectionGroups/{collection}/indexes/{covered}"
 
 
 _RUN_NAME = Name("name", r"[a-z]([-a-z0-9]*[a-z0-9])?", 49)
@@ -105,19 +114,19 @@ TABLE: Final[Mapping[str, Traits]] = {
         cascades=True,
     ),
     "gcp:firestore/index:Index": Traits(
-        id="projects/{project}/databases/{database}/collectionGroups/{collection}/indexes/{hash}",
+        id=_index,
         replace_on=fixed("apiScope", "collection", "database", "density", "fields", "multikey", "project", "queryScope",
                          "unique"),
-        outputs={**_PROJECT,
-                 "name": "projects/{project}/databases/{database}/collectionGroups/{collection}/indexes/{hash}"},
+        outputs={**_PROJECT, "name": _index},
         within=(Within("database", DATABASE),),
     ),
+    # Every field has settings already; declaring them patches what is there.
     "gcp:firestore/field:Field": Traits(
         id="projects/{project}/databases/{database}/collectionGroups/{collection}/fields/{field}",
         replace_on=fixed("collection", "database", "field", "project"),
         outputs={**_PROJECT,
                  "name": "projects/{project}/databases/{database}/collectionGroups/{collection}/fields/{field}"},
-        within=(Within("database", DATABASE),),
+        within=(Within("database", DATABASE),), shared=True,
     ),
     "gcp:firestore/backupSchedule:BackupSchedule": Traits(
         id="projects/{project}/databases/{database}/backupSchedules/{hash}",
