@@ -1,4 +1,4 @@
-"""An AWS account that is moto, in this process: boto3 clients for the stand-in, an endpoint for the program's own calls.
+"""An AWS account that is moto, in this process: clients for the stand-in, an endpoint for the program's own calls.
 
 Owns where moto lives and how it is reached. There is one such account per process, because moto keeps its state in the
 modules: whoever opens one finds it fresh. The stand-in's own calls never leave the process and patch nothing (requests
@@ -8,6 +8,7 @@ asks AWS by itself (`infra/aws/ecs_calls.py`) comes from another process, by HTT
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import tempfile
@@ -35,18 +36,15 @@ class Account:
     def __init__(self, region: str = REGION) -> None:
         """Open the account and its endpoint."""
         shims.install()
+        # A second of each fresh start, for machine images that nobody here asks for.
+        os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
         moto_api_backend.reset()
         self.region = region
         self.lock = threading.RLock()
         """moto is not made for threads, and the engine creates many resources at a time."""
-        self._config = tempfile.NamedTemporaryFile("w", suffix=".aws-config")
-        self._config.write("[default]\n")
-        self._config.flush()
-        self._session = boto3.Session("testing", "testing", region_name=region)
-        answers = BotocoreStubber()
-        answers.enabled = True
-        self._session.events.register("before-send", answers)
-        self._clients: dict[str, Any] = {}
+        descriptor, self._config = tempfile.mkstemp(suffix=".aws-config")
+        os.write(descriptor, b"[default]\n")
+        os.close(descriptor)
         # The server announces every request on the error stream.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -59,9 +57,7 @@ class Account:
     def client(self, service: str) -> Any:
         """boto3's client of a service; its methods are made from AWS's service models, so it has no static type."""
         with self.lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(service)
-            return self._clients[service]
+            return _client(service, self.region)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -71,7 +67,7 @@ class Account:
             "AWS_SESSION_TOKEN": "",
             # A profile that the machine has set would be looked for, and an empty one too.
             "AWS_PROFILE": "default",
-            "AWS_CONFIG_FILE": self._config.name,
+            "AWS_CONFIG_FILE": self._config,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_REGION": self.region,
@@ -79,16 +75,15 @@ class Account:
         }
 
     def settled(self) -> None:
-        """What is there by now was there before any program: a fresh account's own things, and a test's preparations."""
+        """What is there by now was there before any program: a fresh account's own, and a test's preparations."""
         from tests.engine.standins.aws.left import everything
 
         self.baseline = frozenset(everything(self))
 
     def close(self) -> None:
-        """Close the endpoint, and forget everything."""
+        """Close the endpoint. What was in the account goes when the next one is opened."""
         self._server.stop()
-        self._config.close()
-        moto_api_backend.reset()
+        os.unlink(self._config)
 
     def __enter__(self) -> Self:
         """The account itself."""
@@ -99,6 +94,16 @@ class Account:
     ) -> None:
         """Close it."""
         self.close()
+
+
+@functools.cache
+def _client(service: str, region: str) -> Any:
+    """A client that moto answers. They are the same for every account, and take a second together to be made."""
+    session = boto3.Session("testing", "testing", region_name=region)
+    answers = BotocoreStubber()
+    answers.enabled = True
+    session.events.register("before-send", answers)
+    return session.client(service)
 
 
 __all__ = ["ACCOUNT", "REGION", "Account"]

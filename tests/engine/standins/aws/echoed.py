@@ -68,7 +68,7 @@ def _its_alarms_exist(account: Account, inputs: PlainProperties) -> None:
     found = account.client("cloudwatch").describe_alarms(AlarmNames=named)["MetricAlarms"]
     if lost := sorted(set(named) - {each["AlarmName"] for each in found}):
         raise ProviderError(
-            f"An error occurred (ValidationError): Could not save the composite alarm as alarms {lost} in the alarm rule "
+            f"An error occurred (ValidationError): Could not save the composite alarm as alarms {lost} in the rule "
             "do not exist"
         )
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from moto.core.exceptions import ServiceException
+from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
+
 from infra.components.protocol import ProviderError
 from tests.engine.standins.aws.kind import AwsKind, Facts
 
@@ -84,8 +87,8 @@ def gateway_is_unused(kind: AwsKind, facts: Facts) -> None:
         raise refused(
             kind,
             "DependencyViolation",
-            f"Network {vpc} has some mapped public address(es) ({nats + balancers}). Please unmap those before detaching "
-            "the gateway",
+            f"Network {vpc} has some mapped public address(es) ({nats + balancers}). Please unmap those before "
+            "detaching the gateway",
         )
     ec2.detach_internet_gateway(InternetGatewayId=facts["id"], VpcId=vpc)
 
@@ -107,7 +110,7 @@ def table_is_unused(kind: AwsKind, facts: Facts) -> None:
 
 
 def group_is_unused(kind: AwsKind, facts: Facts) -> None:
-    """No interface has it and no other group's rule names it; its own rules go first if the provider shall see to it."""
+    """No interface has it and no other group's rule names it; its own rules go first if the program says so."""
     id, ec2 = facts["id"], kind.client("ec2")
     rules = ec2.describe_security_group_rules()["SecurityGroupRules"]
     used = _interfaces(kind, group_id=id)
@@ -138,8 +141,12 @@ def clear_rules(kind: AwsKind, group: str) -> None:
 # The other services.
 
 
-def boundary_exists(kind: AwsKind, facts: Facts) -> None:
-    """A role's permissions boundary has been made before (by stack `bootstrap`)."""
+def role_is_possible(kind: AwsKind, facts: Facts) -> None:
+    """Its trust policy is one, and its permissions boundary has been made before (by stack `bootstrap`)."""
+    try:
+        IAMTrustPolicyDocumentValidator(str(facts["assumeRolePolicy"])).validate()
+    except ServiceException as error:
+        raise refused(kind, error.code, error.message) from error
     boundary = facts.get("permissionsBoundary")
     known = [each["Arn"] for each in kind.client("iam").list_policies(Scope="Local")["Policies"]]
     if boundary and boundary not in known:
@@ -203,8 +210,7 @@ def certificate_is_unused(kind: AwsKind, facts: Facts) -> None:
 __all__ = [
     "address_is_unused",
     "balancer_may_go",
-    "boundary_exists",
-    "certificate_is_unused",
+        "certificate_is_unused",
     "clear_rules",
     "cluster_is_empty",
     "filters",
@@ -213,6 +219,7 @@ __all__ = [
     "plug_in",
     "policy_is_detached",
     "refused",
+    "role_is_possible",
     "subnet_is_unused",
     "table_is_unused",
     "target_groups_are_reached",

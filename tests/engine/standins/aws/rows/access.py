@@ -36,7 +36,7 @@ ROWS = {
         service="iam",
         create=Call("create_role", {"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"}),
         id="Role.RoleName",
-        before_create=guards.boundary_exists,
+        before_create=guards.role_is_possible,
         read=("get_role", {"RoleName": "{id}"}, "Role"),
         also=(
             Also(

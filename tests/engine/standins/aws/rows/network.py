@@ -163,7 +163,12 @@ ROWS = {
         create=Call("create_vpc_endpoint", {"policy": "PolicyDocument"}, skip=["tags"], more=tagged("vpc-endpoint")),
         id="VpcEndpoint.VpcEndpointId",
         read=("describe_vpc_endpoints", {"VpcEndpointIds": ["{id}"]}, "VpcEndpoints[?State!='deleted']|[0]"),
-        update=Call("modify_vpc_endpoint", {"policy": "PolicyDocument"}, more={"VpcEndpointId": "{id}"}),
+        # Subnets can only be added to ours: zones are added and never taken away.
+        update=Call(
+            "modify_vpc_endpoint",
+            {"policy": "PolicyDocument", "subnetIds": "AddSubnetIds"},
+            more={"VpcEndpointId": "{id}"},
+        ),
         delete=("delete_vpc_endpoints", {"VpcEndpointIds": ["{id}"]}),
         outputs={"arn": _ARN + "vpc-endpoint/{id}", "prefixListId": _prefix_list},
         traits=Traits(replace_on=fixed("vpcId", "serviceName", "vpcEndpointType")),
