@@ -142,6 +142,12 @@ def stack(name: str) -> Run:
     return run_of(settings_of(name))
 
 
+@functools.cache
+def built() -> Run:
+    """Staging with images that are built here."""
+    return run_of(settings_of("staging", image={}))
+
+
 def containers(definition: Resource) -> dict[str, Any]:
     """The only container of a task definition."""
     (container,) = json.loads(definition.inputs["containerDefinitions"])

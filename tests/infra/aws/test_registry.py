@@ -155,10 +155,11 @@ def test_a_registry_that_refuses_is_told_and_stops_nothing() -> None:
     assert "allow ecr:BatchGetImage and ecr:PutImage, and deploy again" in said
 
 
-@pytest.mark.parametrize("image", [stacks.IMAGES, {}], ids=["prebuilt", "build"])
-def test_both_sources_of_images_mark_what_they_deploy(image: dict[str, Any]) -> None:
-    run = stacks.run_of(stacks.settings_of("staging", image=image))
+@pytest.mark.parametrize("source", ["prebuilt", "build"])
+def test_both_sources_of_images_mark_what_they_deploy(source: str) -> None:
+    run = stacks.stack("staging") if source == "prebuilt" else stacks.built()
     for definition in run.of("aws:ecs/taskDefinition:TaskDefinition"):
         expected = [f"{definition.name}-marks-its-image"] if definition.name in PORTS else []
         assert list(definition.options.hooks.before_create) == expected
+        assert not definition.secrets, "the digest is read from it"
     assert run.of("docker:index/tag:Tag") == [], "no tag needs Docker, or a registry at preview"

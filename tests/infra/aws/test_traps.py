@@ -39,7 +39,7 @@ def test_3_a_deployment_keeps_the_scaled_count() -> None:
 
 def test_4_an_unchanged_image_deploys_nothing() -> None:
     """Digests only; and no build argument, token or time that differs from run to run."""
-    run = stacks.run_of(stacks.settings_of("staging", image={}))
+    run = stacks.built()
     built = {image.name: image.inputs for image in run.of("docker:index/image:Image")}
     content = content_hash("linux/amd64")
     tags = {name: image["imageName"].rpartition(":")[2] for name, image in built.items()}
