@@ -108,11 +108,12 @@ class Exchange:
     async def start(self, *names: str) -> None:
         """Starts `names` (default: all, callees first) and waits until each is healthy."""
         for name in names or deployment_order(CATALOG):
-            self._spawn(name)
+            self.spawn(name)
         for name in names or deployment_order(CATALOG):
             await self._healthy(name)
 
-    def _spawn(self, name: str) -> None:
+    def spawn(self, name: str) -> None:
+        """Starts a service without waiting for it."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "aex", "serve", name],

@@ -4,6 +4,7 @@ No balance is ever read, changed and written back by a request: requests only in
 from their cause. Checkpoints are written by folding alone, guarded by their version.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import cast
@@ -152,20 +153,27 @@ class Ledger:
         closed = 0
         while wanted:
             entries = await self._store.get_many(LEDGER, list(wanted))
-            for entry_id, sides in list(wanted.items()):
-                entry = entries.get(entry_id)
-                still = {side for side in sides if entry is not None and Side(entry, side).open}
-                if entry is None or not still:
-                    del wanted[entry_id]
-                    continue
-                flags = {f"{side}_open": False for side in still}
-                try:
-                    await self._store.replace(entry, {**entry.doc, **flags}, collection=LEDGER)
-                except VersionConflict:
-                    continue  # the other side's account is folded at the same time: look again
-                closed += len(still)
-                del wanted[entry_id]
+            outcomes = await asyncio.gather(
+                *(self._close_sides(entries.get(entry_id), sides) for entry_id, sides in wanted.items())
+            )
+            closed += sum(outcome or 0 for outcome in outcomes)
+            # The other side's account may be folded at the same time: what conflicted is looked at again.
+            again = [entry_id for entry_id, outcome in zip(wanted, outcomes, strict=True) if outcome is None]
+            wanted = {entry_id: wanted[entry_id] for entry_id in again}
         return closed
+
+    async def _close_sides(self, entry: Stored | None, sides: set[str]) -> int | None:
+        """Closes these sides of an entry; how many were still open, None when somebody else wrote first."""
+        still = {side for side in sides if entry is not None and Side(entry, side).open}
+        if entry is None or not still:
+            return 0
+        try:
+            await self._store.replace(
+                entry, {**entry.doc, **{f"{side}_open": False for side in still}}, collection=LEDGER
+            )
+        except VersionConflict:
+            return None
+        return len(still)
 
     async def _batch(self, account: str) -> list[Side]:
         sides: list[Side] = []
