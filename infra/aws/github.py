@@ -18,10 +18,12 @@ from infra.aws.context import BOUNDARY_NAME, Context
 from infra.aws.iam import Statement, document
 from infra.aws.permissions import (
     DEPLOY_ROLE,
+    DRIFT_ROLE,
     MANAGED,
     PREVIEW,
     PREVIEW_ROLE,
     bucket_statements,
+    drift_statements,
     identity_statements,
     managed_statements,
     state_statements,
@@ -72,10 +74,13 @@ class Pipelines(pulumi.ComponentResource):
             }.items()
         }
         self.roles = {
-            f"aws-{environment}": self._deploy_role(environment, subjects(github, f"environment:aws-{environment}"))
+            f"aws-{environment}": self._deploy_role(environment, environment_subjects(github, environment))
             for environment in KEY_HOLDERS
         }
         self.roles["preview"] = self._preview_role(subjects(github, "pull_request"))
+        for environment in KEY_HOLDERS:
+            name = f"{environment}-drift"
+            self.roles[f"aws-{name}"] = self._drift_role(environment, environment_subjects(github, name))
         self.register_outputs({})
 
     def _policy(self, name: str, statements: Sequence[Statement]) -> pulumi.Output[str]:
@@ -113,6 +118,16 @@ class Pipelines(pulumi.ComponentResource):
         ]
         return self._role(PREVIEW_ROLE, "Previews pull requests", "staging", allowed, statements).arn
 
+    def _drift_role(self, environment: str, allowed: Sequence[str]) -> pulumi.Output[str]:
+        """The nightly comparison of a stack with its cloud, which nobody approves: it looks, and changes nothing."""
+        bucket, keys = self._state.bucket.arn, self._state.keys
+        statements = state_statements(bucket, keys[environment].arn, self._state.bucket_key.arn, write=False)
+        statements += [*drift_statements(), *not_bootstrap(bucket)]
+        if environment != "production":
+            statements += not_production(bucket)
+        name = physical_name(DRIFT_ROLE, environment, Kind.IAM_ROLE)
+        return self._role(name, f"Compares {environment} with its cloud", environment, allowed, statements).arn
+
     def _role(
         self, name: str, description: str, environment: str, allowed: Sequence[str], statements: Sequence[Statement]
     ) -> aws.iam.Role:
@@ -146,6 +161,11 @@ def subjects(github: GithubSettings, claim: str) -> list[str]:
     ]
 
 
+def environment_subjects(github: GithubSettings, environment: str) -> list[str]:
+    """A stack on both clouds is deployed by one job, in the GitHub environment of the first: either may be it."""
+    return [subject for cloud in ("aws", "gcp") for subject in subjects(github, f"environment:{cloud}-{environment}")]
+
+
 def trust(provider: pulumi.Input[str], allowed: Sequence[str]) -> Statement:
     """Lets workflows with one of the subjects `allowed` assume a role."""
     return Statement(
@@ -156,4 +176,4 @@ def trust(provider: pulumi.Input[str], allowed: Sequence[str]) -> Statement:
     )
 
 
-__all__ = ["AUDIENCE", "ISSUER", "Pipelines", "subjects", "trust"]
+__all__ = ["AUDIENCE", "ISSUER", "Pipelines", "environment_subjects", "subjects", "trust"]

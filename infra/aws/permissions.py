@@ -17,6 +17,7 @@ from infra.aws.iam import TASKS, Statement
 
 DEPLOY_ROLE: Final = "aex-github-actions-role"
 PREVIEW_ROLE: Final = "aex-github-preview-role"
+DRIFT_ROLE: Final = "aex-github-drift-role"
 
 _READ: Final = ("Describe*", "Get*", "List*")
 
@@ -200,12 +201,44 @@ PREVIEW: Final = (
 )
 """What the program looks up while it is previewed. No value of a secret is among it."""
 
+DRIFT: Final[Mapping[str, Sequence[str]]] = {
+    "acm": ("Describe*", "List*"),
+    "application-autoscaling": ("Describe*", "List*"),
+    "budgets": ("Describe*", "List*", "View*"),
+    "cloudwatch": _READ,
+    "ec2": ("Describe*", "Get*"),
+    "ecr": ("Describe*", "GetLifecyclePolicy", "GetRepositoryPolicy", "List*"),
+    "ecs": ("Describe*", "List*"),
+    "elasticloadbalancing": ("Describe*",),
+    "iam": ("GetPolicy*", "GetRole*", "List*"),
+    "kms": ("Describe*", "GetKeyPolicy", "GetKeyRotationStatus", "List*"),
+    "logs": ("Describe*", "List*"),
+    "rds": ("Describe*", "List*"),
+    "route53": ("Get*", "List*"),
+    "s3": ("GetBucket*", "GetEncryptionConfiguration", "GetLifecycleConfiguration", "ListBucket"),
+    "secretsmanager": ("DescribeSecret", "GetResourcePolicy", "ListSecrets"),
+    "servicediscovery": _READ,
+    "sns": ("Get*", "List*"),
+    "wafv2": ("Get*", "List*"),
+}
+"""Service -> what a comparison with the cloud looks at: settings. No value of a secret, no object, no line of a log."""
+
+
+def drift_statements() -> list[Statement]:
+    """What the nightly comparison may look at."""
+    actions = [f"{service}:{action}" for service, each in DRIFT.items() for action in each]
+    return [Statement(sid="LookAtSettings", actions=actions, resources=["*"])]
+
+
 __all__ = [
     "DEPLOY_ROLE",
+    "DRIFT",
+    "DRIFT_ROLE",
     "MANAGED",
     "PREVIEW",
     "PREVIEW_ROLE",
     "bucket_statements",
+    "drift_statements",
     "identity_statements",
     "managed_statements",
     "state_statements",

@@ -24,6 +24,7 @@ from infra.gcp.state import State, bucket_name, not_the_state, staging_only
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 DEPLOY_ACCOUNT: Final = "aex-github-actions"
 PREVIEW_ACCOUNT: Final = "aex-github-preview"
+DRIFT_ACCOUNT: Final = "aex-github-drift"
 PREVIEW: Final = "preview"
 
 _SUFFIX_BYTES: Final = 2
@@ -45,7 +46,12 @@ class Pipelines(pulumi.ComponentResource):
         self._ctx, self._state = ctx, state
         self._pool = self._workload_pool()
         self.provider = self._workload_provider(github).name
+        self._looks = custom_role(
+            ctx, "aex-preview", title="Agent Exchange: look", permissions=PREVIEW_PERMISSIONS, parent=self
+        )
         self.accounts = {f"gcp-{environment}": self._deploy_account(environment) for environment in state.keys}
+        for environment in state.keys:
+            self.accounts[f"gcp-{environment}-drift"] = self._drift_account(environment)
         if ProjectEnvironment.STAGING in ctx.gcp.environments:  # pull requests are previewed against staging
             self.accounts[PREVIEW] = self._preview_account()
         self.register_outputs({})
@@ -85,7 +91,7 @@ class Pipelines(pulumi.ComponentResource):
             f"Deploys {environment} from GitHub",
         )
         name = f"deploy-{environment}"
-        self._trust(name, account, f"attribute.environment/gcp-{environment}")
+        self._trust_environment(name, account, environment)
         self._grant(name, account, DEPLOY_ROLES)
         project_member(
             self._ctx,
@@ -104,16 +110,23 @@ class Pipelines(pulumi.ComponentResource):
         """Pull requests: may look at staging's state, and at nothing of production's."""
         account = self._account(PREVIEW_ACCOUNT, "Previews pull requests")
         self._trust(PREVIEW, account, "attribute.event_name/pull_request")
-        self._grant(PREVIEW, account, PREVIEW_ROLES)
-        role = custom_role(
-            self._ctx,
-            "aex-preview",
-            title="Agent Exchange: preview",
-            permissions=PREVIEW_PERMISSIONS,
-            parent=self,
+        return self._reader(PREVIEW, account, "staging")
+
+    def _drift_account(self, environment: str) -> pulumi.Output[str]:
+        """The nightly comparison of a stack with its cloud, which nobody approves: it looks, and changes nothing."""
+        account = self._account(
+            f"{DRIFT_ACCOUNT}-{environment}" if environment != PRODUCTION_STACK else DRIFT_ACCOUNT,
+            f"Compares {environment} with its cloud",
         )
-        project_member(self._ctx, f"{PREVIEW}-looks", role.name, account.member, parent=self)
-        self._state_access(PREVIEW, account, "staging", "roles/storage.objectViewer", restricted=True)
+        name = f"drift-{environment}"
+        self._trust_environment(name, account, f"{environment}-drift")
+        return self._reader(name, account, environment)
+
+    def _reader(self, name: str, account: gcp.serviceaccount.Account, environment: str) -> pulumi.Output[str]:
+        self._grant(name, account, PREVIEW_ROLES)
+        project_member(self._ctx, f"{name}-looks", self._looks.name, account.member, parent=self)
+        restricted = environment != PRODUCTION_STACK
+        self._state_access(name, account, environment, "roles/storage.objectViewer", restricted=restricted)
         return account.email
 
     def _account(self, base: str, description: str) -> gcp.serviceaccount.Account:
@@ -124,6 +137,11 @@ class Pipelines(pulumi.ComponentResource):
             description=description,
             opts=self._ctx.child(self),
         )
+
+    def _trust_environment(self, name: str, account: gcp.serviceaccount.Account, environment: str) -> None:
+        """A stack on both clouds is deployed by one job, in the GitHub environment of the first: either may be it."""
+        for cloud in ("gcp", "aws"):
+            self._trust(f"{name}-{cloud}", account, f"attribute.environment/{cloud}-{environment}")
 
     def _trust(self, name: str, account: gcp.serviceaccount.Account, attribute: str) -> None:
         """Lets workflows whose token has this attribute act as the account."""
@@ -161,7 +179,9 @@ class Pipelines(pulumi.ComponentResource):
             f"{name}-state",
             crypto_key_id=key.id,
             role=(
-                "roles/cloudkms.cryptoKeyDecrypter" if name == PREVIEW else "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+                "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+                if name.startswith("deploy-")
+                else "roles/cloudkms.cryptoKeyDecrypter"
             ),
             member=account.member,
             opts=self._ctx.child(self, deleted_with=key, replace_by_deleting=True),

@@ -15,18 +15,35 @@ from tests.infra.aws.stacks import ACCOUNT, REGION
 from tests.infra.mocks import Resource, Run
 
 SUBJECTS = {
-    # role: what GitHub's token must say, by names and by the ids that never change
+    # role: what GitHub's token must say, by names and by the ids that never change. A stack on both clouds is deployed
+    # by one job, in the environment of the first.
     "aex-github-actions-role": {
         "repo:acme/agent-exchange:environment:aws-production",
         "repo:acme@123/agent-exchange@456:environment:aws-production",
+        "repo:acme/agent-exchange:environment:gcp-production",
+        "repo:acme@123/agent-exchange@456:environment:gcp-production",
     },
     "aex-github-actions-role-staging": {
         "repo:acme/agent-exchange:environment:aws-staging",
         "repo:acme@123/agent-exchange@456:environment:aws-staging",
+        "repo:acme/agent-exchange:environment:gcp-staging",
+        "repo:acme@123/agent-exchange@456:environment:gcp-staging",
     },
     "aex-github-preview-role": {
         "repo:acme/agent-exchange:pull_request",
         "repo:acme@123/agent-exchange@456:pull_request",
+    },
+    "aex-github-drift-role": {
+        "repo:acme/agent-exchange:environment:aws-production-drift",
+        "repo:acme@123/agent-exchange@456:environment:aws-production-drift",
+        "repo:acme/agent-exchange:environment:gcp-production-drift",
+        "repo:acme@123/agent-exchange@456:environment:gcp-production-drift",
+    },
+    "aex-github-drift-role-staging": {
+        "repo:acme/agent-exchange:environment:aws-staging-drift",
+        "repo:acme@123/agent-exchange@456:environment:aws-staging-drift",
+        "repo:acme/agent-exchange:environment:gcp-staging-drift",
+        "repo:acme@123/agent-exchange@456:environment:gcp-staging-drift",
     },
 }
 
@@ -100,6 +117,16 @@ def test_roles_trust_one_repository_in_one_environment() -> None:
         ("aex-github-actions-role-staging", "ecs:UpdateService", "arn:any", "production", False),
         ("aex-github-actions-role-staging", "rds:DeleteDBCluster", "arn:any", "production", False),
         ("aex-github-preview-role", "kms:Encrypt", "key:state-staging", "staging", False),
+        ("aex-github-drift-role", "s3:GetObject", "state:production", "bootstrap", True),
+        ("aex-github-drift-role", "s3:PutObject", "state:production", "bootstrap", False),
+        ("aex-github-drift-role", "s3:GetObject", "state:bootstrap", "bootstrap", False),
+        ("aex-github-drift-role", "kms:Decrypt", "key:state-production", "production", True),
+        ("aex-github-drift-role", "ecs:DescribeServices", "arn:any", "production", True),
+        ("aex-github-drift-role", "ecs:UpdateService", "arn:any", "production", False),
+        ("aex-github-drift-role", "secretsmanager:GetSecretValue", "arn:any", "production", False),
+        ("aex-github-drift-role", "logs:GetLogEvents", "arn:any", "production", False),
+        ("aex-github-drift-role-staging", "s3:GetObject", "state:production", "bootstrap", False),
+        ("aex-github-drift-role-staging", "ecs:DescribeServices", "arn:any", "production", False),
         ("aex-github-actions-role-staging", "kms:Encrypt", "key:state-staging", "staging", True),
         # Neither roles that are passed, nor objects, nor AWS's own secrets carry a tag that IAM would look at.
         ("aex-github-actions-role-staging", "iam:PassRole", "role:aex-operations-task-staging", "none", True),

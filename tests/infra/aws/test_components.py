@@ -25,8 +25,8 @@ STATE = {**BUCKET, "s3.BucketVersioning": 1, "kms.Key": 3, "kms.Alias": 3}  # pr
 PIPELINES = {
     "iam.OpenIdConnectProvider": 1,
     "iam.Policy": 6,  # the boundary, and five that deployments share
-    "iam.Role": 3,
-    "iam.RolePolicy": 3,
+    "iam.Role": 5,  # two deploy, two compare, one previews
+    "iam.RolePolicy": 5,
     "iam.RolePolicyAttachment": 10,  # the five, for staging and production
 }
 OBJECTIVE = {"cloudwatch.CompositeAlarm": 2, "cloudwatch.MetricAlarm": 4}  # two speeds, two windows each

@@ -61,8 +61,15 @@ def test_each_account_is_bound_to_one_environment_or_to_pull_requests() -> None:
         for each in run.of(TRUST)
     }
     assert found == {
-        "deploy-production-trust": "iam.googleapis.com/attribute.environment/gcp-production",
-        "deploy-staging-trust": "iam.googleapis.com/attribute.environment/gcp-staging",
+        # A stack on both clouds is deployed by one job, in the environment of the first.
+        "deploy-production-gcp-trust": "iam.googleapis.com/attribute.environment/gcp-production",
+        "deploy-production-aws-trust": "iam.googleapis.com/attribute.environment/aws-production",
+        "deploy-staging-gcp-trust": "iam.googleapis.com/attribute.environment/gcp-staging",
+        "deploy-staging-aws-trust": "iam.googleapis.com/attribute.environment/aws-staging",
+        "drift-production-gcp-trust": "iam.googleapis.com/attribute.environment/gcp-production-drift",
+        "drift-production-aws-trust": "iam.googleapis.com/attribute.environment/aws-production-drift",
+        "drift-staging-gcp-trust": "iam.googleapis.com/attribute.environment/gcp-staging-drift",
+        "drift-staging-aws-trust": "iam.googleapis.com/attribute.environment/aws-staging-drift",
         "preview-trust": "iam.googleapis.com/attribute.event_name/pull_request",
     }
     assert {each.inputs["role"] for each in run.of(TRUST)} == {"roles/iam.workloadIdentityUser"}
@@ -142,26 +149,32 @@ def test_a_deployment_cannot_make_itself_the_owner() -> None:
     }
 
 
-def test_a_preview_reads_neither_data_nor_secrets_nor_production() -> None:
+@pytest.mark.parametrize(
+    ("account", "environment"),
+    [("preview", "staging"), ("drift", "production"), ("drift-staging", "staging")],
+)
+def test_who_only_looks_reads_neither_data_nor_secrets_nor_another_environment(account: str, environment: str) -> None:
     run = stack("bootstrap")
-    roles = {each.inputs["role"] for each in run.of(MEMBER) if each.inputs["member"] == PREVIEW}
+    member = f"serviceAccount:aex-github-{account}@{PROJECT}.iam.gserviceaccount.com"
+    roles = {each.inputs["role"] for each in run.of(MEMBER) if each.inputs["member"] == member}
+    assert roles
     for forbidden in ("secretAccessor", "admin", "datastore.", "storage.", "logging.viewer", "serviceAccountUser"):
         assert not any(forbidden in role for role in roles), forbidden
     custom = run.one("gcp:projects/iAMCustomRole:IAMCustomRole").inputs["permissions"]
     assert all(permission.endswith((".get", ".list", ".getMetadata", ".getIamPolicy")) for permission in custom)
     assert not any(permission.startswith(("datastore.entities", "secretmanager")) for permission in custom)
-    (state,) = (each.inputs for each in run.of(BUCKET_MEMBER) if each.inputs["member"] == PREVIEW)
+    (state,) = (each.inputs for each in run.of(BUCKET_MEMBER) if each.inputs["member"] == member)
     assert state["role"] == "roles/storage.objectViewer"
-    (key,) = (each.inputs for each in run.of(KEY_MEMBER) if each.inputs["member"] == PREVIEW)
+    (key,) = (each.inputs for each in run.of(KEY_MEMBER) if each.inputs["member"] == member)
     assert key["role"] == "roles/cloudkms.cryptoKeyDecrypter"
-    assert key["cryptoKeyId"] == "state-staging-id"
+    assert key["cryptoKeyId"] == f"state-{environment}-id"
 
 
 def test_who_is_not_production_gets_no_state_of_production_or_bootstrap() -> None:
     run = stack("bootstrap")
     for each in run.of(BUCKET_MEMBER):
         condition = each.inputs.get("condition")
-        if each.name == "deploy-production-state":
+        if each.name in ("deploy-production-state", "drift-production-state"):
             assert condition is None
             continue
         assert condition is not None
@@ -203,7 +216,8 @@ def test_reads_of_secrets_keys_and_state_are_logged() -> None:
 def test_outputs_are_what_the_workflows_need() -> None:
     outputs = stack("bootstrap").outputs["gcp"]
     assert outputs["backend"] == f"gs://{PROJECT}-aex-state"
-    assert set(outputs["github"]) == {"gcp-production", "gcp-staging"}
+    deploying = {"gcp-production", "gcp-staging"}
+    assert set(outputs["github"]) == deploying | {f"{environment}-drift" for environment in deploying}
     for environment, values in outputs["github"].items():
         assert set(values) == {
             "GCP_PROJECT_ID",
@@ -221,8 +235,12 @@ def test_outputs_are_what_the_workflows_need() -> None:
 @pytest.mark.parametrize(
     ("environments", "accounts", "keys"),
     [
-        (["production"], {"aex-github-actions"}, {"aex-state-production"}),
-        (["staging"], {"aex-github-actions-staging", "aex-github-preview"}, {"aex-state-staging"}),
+        (["production"], {"aex-github-actions", "aex-github-drift"}, {"aex-state-production"}),
+        (
+            ["staging"],
+            {"aex-github-actions-staging", "aex-github-drift-staging", "aex-github-preview"},
+            {"aex-state-staging"},
+        ),
     ],
 )
 def test_a_project_for_one_environment_trusts_no_other(
@@ -232,9 +250,10 @@ def test_a_project_for_one_environment_trusts_no_other(
     assert {each.inputs["accountId"] for each in run.of(ACCOUNT)} == accounts
     assert {each.inputs["name"] for each in run.of(KEY)} == keys
     trusted = {each.inputs["member"].rpartition("/")[2] for each in run.of(TRUST)}
-    assert trusted <= {f"gcp-{environments[0]}", "pull_request"}
+    names = {f"{cloud}-{environments[0]}{suffix}" for cloud in ("gcp", "aws") for suffix in ("", "-drift")}
+    assert trusted - {"pull_request"} == names
     assert ("pull_request" in trusted) is ("staging" in environments), "pull requests are previewed against staging"
-    assert set(run.outputs["gcp"]["github"]) == {f"gcp-{environments[0]}"}
+    assert set(run.outputs["gcp"]["github"]) == {f"gcp-{environments[0]}", f"gcp-{environments[0]}-drift"}
     assert set(run.outputs["gcp"]["secretsProviders"]) == set(environments)
 
 

@@ -113,13 +113,14 @@ STATE = {"kms/keyRing:KeyRing": 1, "kms/cryptoKey:CryptoKey": 2, "storage/bucket
 PIPELINES = {
     "iam/workloadIdentityPool:WorkloadIdentityPool": 1,
     "iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": 1,
-    ACCOUNT: 3,
-    "serviceaccount/iAMMember:IAMMember": 3,
-    # sixteen roles and the right to grant four, for two accounts; ten and one of our own for previews
-    MEMBERS: 2 * (16 + 1) + 10 + 1,
+    ACCOUNT: 5,
+    # deployments and comparisons from the environment of either cloud, previews from pull requests
+    "serviceaccount/iAMMember:IAMMember": 2 * 2 * 2 + 1,
+    # sixteen roles and the right to grant four, for two accounts; ten and one of our own for three that look
+    MEMBERS: 2 * (16 + 1) + 3 * (10 + 1),
     "projects/iAMCustomRole:IAMCustomRole": 1,
-    "storage/bucketIAMMember:BucketIAMMember": 3,
-    "kms/cryptoKeyIAMMember:CryptoKeyIAMMember": 3,
+    "storage/bucketIAMMember:BucketIAMMember": 5,
+    "kms/cryptoKeyIAMMember:CryptoKeyIAMMember": 5,
 }
 APIS = {"projects/service:Service": 21, "projects/serviceIdentity:ServiceIdentity": 1}
 AUDIT = {"projects/iAMAuditConfig:IAMAuditConfig": 6}
