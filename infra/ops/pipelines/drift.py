@@ -18,6 +18,9 @@ from infra.ops.pipelines.previewed import Previewed, previewed
 from infra.ops.pipelines.shell import github
 from infra.ops.summary import markdown
 
+_UNREAD: Final = ("--exclude", "**SecretVersion::**")
+"""Values of secrets, which the comparing identity may not read."""
+
 _LABEL: Final = "drift"
 _ISSUES: Final = "repos/{owner}/{repo}/issues"
 _WHAT_TO_DO: Final = """\
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stack", required=True)
     options = parser.parse_args(arguments)
     try:
-        done = previewed(options.stack, ["refresh", "--preview-only"])
+        done = previewed(options.stack, ["refresh", "--preview-only", *_UNREAD])
         text = markdown(options.stack, done.found)
         publish(text)
         print(tell(options.stack, done, text))

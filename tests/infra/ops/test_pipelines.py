@@ -122,7 +122,9 @@ class TestDrift:
         (opened,) = programs.calls("--method POST")
         assert opened.sent["title"] == "Stack production is not as it was deployed"
         assert "make refresh STACK=production" in opened.sent["body"]
-        assert "--preview-only" in programs.calls("pulumi refresh")[0].words
+        words = programs.calls("pulumi refresh")[0].words
+        assert "--preview-only" in words, "nothing may be written"
+        assert "**SecretVersion::**" in words[words.index("--exclude") :], "the identity reads no secret's value"
 
         programs.answer("issues.state=open", [{"number": 5, "title": opened.sent["title"]}])
         assert drift.main(["--stack", "production"]) == 1
