@@ -99,7 +99,9 @@ class ServiceImage(pulumi.ComponentResource):
         if release:
             # The build is in the engine's cache, so this is the same digest under one more name.
             self._image(f"{args.service}-release", args, build, release, after=image)
-        return image.repo_digest
+        # An engine that has pushed the same image to two registries names either of them.
+        digest = image.repo_digest.apply(lambda name: name.rpartition("@")[2])
+        return pulumi.Output.concat(args.repository, "@", digest)
 
     @staticmethod
     def _release(args: ImageArgs, build: Build, tag: str) -> str | None:

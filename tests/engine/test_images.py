@@ -143,6 +143,13 @@ def test_another_stack_takes_what_the_first_has_pushed(images: Images) -> None:
     assert images.references() == references
     assert not images.built(), "nor does one that has lost its state, or was interrupted after the push"
     assert images.up().changes == set()
+    images.stack = "elsewhere"
+    images.pulumi("stack", "init")
+    images.environment["REGISTRY"] += "/elsewhere"
+    images.up()
+    assert images.built() == 2
+    for service, reference in images.references().items():
+        assert reference.startswith(f"{images.environment['REGISTRY']}/{service}@"), "in its own registry"
 
 
 def test_going_back_to_digests_needs_neither_docker_nor_a_registry(images: Images) -> None:

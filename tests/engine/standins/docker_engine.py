@@ -42,13 +42,12 @@ class BuiltImageKind(ImageKind):
             raise ProviderError(str(error)) from error
         assert isinstance(self.world, DockerWorld)
         self.world.builds.append(name)
-        repository = name.rpartition(":")[0]
-        digests = cast("list[str]", self._docker.inspect(name)["RepoDigests"])
         return {
             **inputs,
             "baseImageName": name,
-            "registryServer": repository.partition("/")[0],
-            "repoDigest": next(each for each in digests if each.startswith(f"{repository}@")),
+            "registryServer": name.partition("/")[0],
+            # The first, like the real provider, which need not be the one that was pushed just now.
+            "repoDigest": cast("list[str]", self._docker.inspect(name)["RepoDigests"])[0],
         }
 
 
