@@ -5,11 +5,12 @@ ARGS ?=
 
 PLATFORM := .venv/bin/python
 ON_STACK := $(PYTHON) -m tools.stack
+AEXCTL := .venv/bin/aexctl
 # The engine and the local stack's settings, for commands that call `pulumi` themselves.
 WITH_ENGINE := eval "$$($(ON_STACK) env --stack $(STACK))" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory docker-build sbom certificates clean
+.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory doctor status smoke aws-teardown gcp-teardown docker-build sbom certificates clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "; print "Agent Exchange Platform\n"} \
@@ -41,6 +42,22 @@ destroy: setup ## Stop and remove everything in the stack
 
 env: ## Print the settings for calling pulumi yourself: eval "$(make -s env)"
 	@$(ON_STACK) env --stack $(STACK)
+
+##@ Operations (more with .venv/bin/aexctl: docs/operations.md)
+doctor: setup ## Check what a deployment needs, with the remedy for what is missing
+	@$(AEXCTL) doctor --stack $(STACK) $(ARGS)
+
+status: setup ## Show the ten services: revision, instances, health, image, last failure
+	@$(AEXCTL) status --stack $(STACK) $(ARGS)
+
+smoke: setup ## Make one real trade through the gateway, and tidy up after it
+	@$(AEXCTL) smoke --stack $(STACK) $(ARGS)
+
+aws-teardown: setup ## Delete a stack on AWS after its name was typed (ARGS=--dry-run only tells)
+	@$(AEXCTL) teardown --cloud aws --stack $(STACK) $(ARGS)
+
+gcp-teardown: setup ## The same for a stack on Google Cloud
+	@$(AEXCTL) teardown --cloud gcp --stack $(STACK) $(ARGS)
 
 ##@ Development
 setup: ## Install the locked environments and the engine; does nothing when they are there

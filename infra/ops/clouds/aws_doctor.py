@@ -197,7 +197,7 @@ def _clashes(place: Place, api: AwsApi) -> Iterator[Finding]:
             "clash",
             Verdict.FAILED,
             f"{name} exists, and the stack does not own it",
-            "Delete it, or take it over: docs/coming-from-scripts.md (`pulumi import`).",
+            "Delete it, or take it over: docs/from-the-scripts.md (`pulumi import`).",
         )
 
 

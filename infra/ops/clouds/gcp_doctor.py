@@ -180,7 +180,7 @@ def _clashes(place: Place, region: Region) -> Iterator[Finding]:
             continue
         for name in found:
             clean = False
-            remedy = "Delete it, or take it over: docs/coming-from-scripts.md (`pulumi import`)."
+            remedy = "Delete it, or take it over: docs/from-the-scripts.md (`pulumi import`)."
             yield Finding("clash", Verdict.FAILED, f"{name} exists, and the stack does not own it", remedy)
     if clean:
         yield Finding("clashes", Verdict.OK, f"nothing else has a name of stack {place.stack}")
