@@ -55,8 +55,10 @@ def destroys(stack: CloudStack) -> Result:
     return result
 
 
-def refuses_destroy(stack: CloudStack, *, names: Sequence[str]) -> None:
+def refuses_destroy(stack: CloudStack, *, names: Sequence[str] = (), says: Sequence[str] = ()) -> None:
     """A protected stack refuses to be destroyed and says why, for each of `names`; everything is there as before.
+
+    `says` are further texts that have to be in the output.
 
     It is the preview that refuses. With `--skip-preview` the engine deletes what is not protected until it meets
     something that is.
@@ -65,7 +67,8 @@ def refuses_destroy(stack: CloudStack, *, names: Sequence[str]) -> None:
     result = stack.watched("destroy", "--yes", fails=True, seconds=PATIENCE_SECONDS)
     for name in names:
         assert f'::{name}" cannot be deleted because it is protected' in result.words, result.output
-    assert "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`" in result.words
+    for text in ("remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`", *says):
+        assert text in result.words, result.output
     assert {key: thing.outputs for key, thing in existing(stack).items()} == before
 
 
