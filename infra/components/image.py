@@ -49,9 +49,9 @@ class Build:
     """`linux/amd64` or `linux/arm64`; equals what the cloud runs."""
     content: str
     """`content_hash` of the build context."""
-    in_state: frozenset[str] = frozenset()
+    in_state: frozenset[str]
     """What this stack has pushed already, by repository and tag."""
-    digest_of: Callable[[str], str | None] = pushed.digest_of
+    digest_of: Callable[[str], str | None]
     """Asks a registry for the digest of a tag."""
 
 
@@ -139,7 +139,10 @@ def build_of(settings: ImageSettings, platform: str) -> Build | None:
     if settings.source is ImageSource.PREBUILT:
         return None
     return Build(
-        platform=platform, content=content_hash(platform), in_state=pushed.in_state(), digest_of=pushed.digest_of
+        platform=platform,
+        content=content_hash(platform),
+        in_state=pushed.in_state(),
+        digest_of=pushed.LookUp().digest_of,
     )
 
 

@@ -48,25 +48,35 @@ def in_state() -> frozenset[str]:
     )
 
 
-def digest_of(image: str) -> str | None:
-    """`sha256:...` of `image` (with a tag) in its registry; None if there is none, or if nobody can be asked.
+class LookUp:
+    """Asks registries, until one cannot be asked: then it is quiet, because ten times a timeout would be minutes."""
 
-    The second is said as a warning and is no failure: what follows is a build, which says by itself what it lacks.
-    """
-    import docker  # a third of a second, and only where something is built
-    import docker.errors
+    def __init__(self) -> None:
+        """Nothing has been asked yet."""
+        self._works = True
 
-    try:
-        engine = cast("_Engine", docker.from_env())
-        return engine.api.inspect_distribution(image)["Descriptor"]["digest"]
-    except docker.errors.NotFound:
-        return None
-    except docker.errors.DockerException as error:
-        pulumi.log.warn(
-            f"{image}: cannot see whether it has been pushed before, so it counts as new ({error}). A build needs a "
-            "running Docker engine (DOCKER_HOST) that is logged in to the registry (`docker login`)."
-        )
-        return None
+    def digest_of(self, image: str) -> str | None:
+        """`sha256:...` of `image` (with a tag) in its registry; None if there is none, or if nobody can be asked.
+
+        The second is said as a warning and is no failure: what follows is a build, which says by itself what it lacks.
+        """
+        if not self._works:
+            return None
+        import docker  # a third of a second, and only where something is built
+        import docker.errors
+
+        try:
+            engine = cast("_Engine", docker.from_env())
+            return engine.api.inspect_distribution(image)["Descriptor"]["digest"]
+        except docker.errors.NotFound:
+            return None
+        except (docker.errors.DockerException, OSError) as error:
+            self._works = False
+            pulumi.log.warn(
+                f"{image}: cannot see whether it has been pushed before, so all images count as new ({error}). A build "
+                "needs a running Docker engine (DOCKER_HOST) that is logged in to the registry (`docker login`)."
+            )
+            return None
 
 
-__all__ = ["digest_of", "in_state"]
+__all__ = ["LookUp", "in_state"]

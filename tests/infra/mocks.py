@@ -169,7 +169,7 @@ def _no_decisions() -> Iterator[None]:
         patch.setattr(pulumi.Output, "__bool__", truth, raising=False)
         patch.setattr(pulumi.Output, "__eq__", equal)
         # Unit tests ask no registry; `tests/engine` does.
-        patch.setattr("infra.components.pushed.digest_of", lambda image: None)
+        patch.setattr("infra.components.pushed.LookUp.digest_of", lambda self, image: None)
         yield
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import docker
+import docker.errors
 import pulumi
 import pytest
 
+from infra.components import pushed
 from infra.components.image import Build, ImageArgs, ServiceImage, build_of, content_hash, image_tag
 from infra.config.general import ImageSettings
 from tests.infra.mocks import Answers, Resource, Run, declared
@@ -155,3 +158,18 @@ def test_the_hash_knows_names(tmp_path: Path, moved: str) -> None:
     before = content_hash("linux/amd64", tmp_path)
     (tmp_path / "aex" / "a.py").rename(tmp_path / moved)
     assert content_hash("linux/amd64", tmp_path) != before
+
+
+def test_a_registry_that_cannot_be_asked_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, said = [], []
+
+    def engine() -> None:
+        asked.append(1)
+        raise docker.errors.DockerException("nobody listens")
+
+    monkeypatch.setattr(docker, "from_env", engine)
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    look_up = pushed.LookUp()
+    assert [look_up.digest_of(f"{ADDRESS}:{number}") for number in range(3)] == [None] * 3
+    assert len(asked) == len(said) == 1
+    assert "nobody listens" in said[0] and "`docker login`" in said[0]
