@@ -69,7 +69,7 @@ def test_the_lists_of_regions_agree_and_name_their_sources() -> None:
 
 
 def test_bootstrap_needs_no_scheduler() -> None:
-    assert settings_of("bootstrap", **{"gcp:region": "europe-north2"}).gcp_region == "europe-north2"
+    assert settings_of("bootstrap", {}, **{"gcp:region": "europe-north2"}).gcp_region == "europe-north2"
 
 
 def test_a_missing_project_is_asked_for() -> None:
