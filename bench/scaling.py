@@ -165,10 +165,10 @@ async def main(options: argparse.Namespace) -> None:
     """Fills, measures, prints, writes."""
     points: list[Point] = []
     async with own() as at:
-        scene = await stage(at, works=100, ranked=32)
         filler = Filler(at)
         for share in (0.01, 0.1, 1.0):
             await filler.to(share, options.scale)
+            scene = await stage(at, works=100, ranked=32)  # anew: bid windows last five minutes
             points += await measure(at, scene, share, options.seconds)
             print(f"measured at {share:.0%}", flush=True)
     for route in dict.fromkeys(point.route for point in points):

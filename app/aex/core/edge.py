@@ -68,11 +68,15 @@ class Edge:
         self._headers = headers
         self._identity_required = settings.service_auth is not ServiceAuth.OFF and not outside
         self._in_flight = 0
+        self._shed_count, self._shed_told = 0, 0.0
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._in_flight >= self._settings.max_in_flight and scope["path"] not in OPEN_PATHS:
+            await self._shed(scope, send)
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -109,8 +113,6 @@ class Edge:
         path: str = scope["path"]
         if path in OPEN_PATHS:
             return
-        if self._in_flight > self._settings.max_in_flight:
-            raise unavailable("too many requests at once")
         if self._outside:
             return
         context.service = self._check.caller(headers)
@@ -127,6 +129,21 @@ class Edge:
         for_a_client = context.forwarded or (context.service == GATEWAY and context.tenant is not None)
         if for_a_client and path.startswith("/internal/"):
             raise forbidden("the gateway does not call internal routes with a client's request", "caller_refused")
+
+    async def _shed(self, scope: "Scope", send: "Send") -> None:
+        """503 at the least cost there is: under overload, what refusing costs is taken from what is served.
+
+        Counted one by one, and told once a second in the log.
+        """
+        context = self._context(dict(scope["headers"]))
+        context.answer_headers.extend(self._headers)
+        await _Answer(send, context).error(unavailable("too many requests at once; try again"))
+        self._metrics.answered(scope["method"], "shed", 503, 0.0)
+        self._shed_count += 1
+        now = time.monotonic()
+        if now - self._shed_told >= 1:
+            log.warning("requests shed", count=self._shed_count, in_flight=self._in_flight)
+            self._shed_told, self._shed_count = now, 0
 
     async def _fail(self, error: Exception, answer: "_Answer") -> None:
         problem = as_api_error(error)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -28,6 +29,10 @@ SERVICES = (
 KEEP_ALIVE_SECONDS = 620
 """Longer than the idle time of the load balancers in front (AWS ALB 60 s, Google's 600 s): the server must never be the
 one that closes a connection which the balancer is about to use."""
+
+ACCEPTS = 64
+"""New connections taken per turn of the event loop. libuv takes one per listening handle, which under overload is fewer
+than come: clients would wait unseen for many seconds, instead of being served or told to come back."""
 
 
 def load_definition(service: str) -> Definition[Settings]:
@@ -101,8 +106,25 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
     # The server drains, then repeats the signal to whoever had it before: to be told to end is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    await server.serve()
+    try:
+        listeners = _listeners(settings.host, settings.port)
+    except OSError as error:
+        print(f"{definition.name} cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)  # noqa: T201
+        return 3
+    await server.serve(sockets=listeners)
     return 0 if server.started else 3
+
+
+def _listeners(host: str, port: int) -> list[socket.socket]:
+    """The port to listen on, `ACCEPTS` times over."""
+    first = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first.bind((host, port))
+    except OSError:
+        first.close()
+        raise
+    return [first, *(first.dup() for _ in range(ACCEPTS - 1))]
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -206,3 +206,26 @@ async def test_a_duty_that_looks_and_finds_nothing_wrong_leaves_no_line(
 def test_keys_and_tokens_are_cut_out_of_text(secret: str) -> None:
     assert redact(f"execution exec_{'c3' * 16}").endswith("c3"), "the id of an execution opens nothing"
     assert secret not in redact(f"refused {secret} from client") and "[redacted]" in redact(f"refused {secret}")
+
+
+async def test_refusing_costs_little_and_is_told_once_a_second_not_once_a_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(settings_of(Settings), "aex-sample")
+    release = asyncio.Event()
+    monkeypatch.setitem(globals(), "RELEASE", release)
+    async with running(SERVICE, MAX_IN_FLIGHT=2) as app:
+        client = client_of(app)
+        waiting = [asyncio.create_task(client.get("/v1/slow")) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        shed = await asyncio.gather(*(client.get("/v1/fine", headers={"X-Request-ID": "mine"}) for _ in range(50)))
+        assert {(answer.status_code, error_code(answer)) for answer in shed} == {(503, "service_unavailable")}
+        assert {(answer.headers["retry-after"], answer.headers["x-request-id"]) for answer in shed} == {("1", "mine")}
+        release.set()
+        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
+        assert (await client.get("/v1/fine")).status_code == 200, "the places are free again"
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        metrics = (await client.get("/metrics")).text
+    assert len([line for line in told if line["event"] == "requests shed"]) == 1
+    assert 503 not in [line.get("status") for line in told]
+    assert 'aex_requests_total{method="GET",route="shed",service="aex-sample",status="503"} 50.0' in metrics

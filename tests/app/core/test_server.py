@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -105,8 +106,9 @@ class Told:
     def __init__(self, config):
         print("keeps", config.timeout_keep_alive, file=sys.stderr)
 
-    async def serve(self):
-        return None
+    async def serve(self, sockets):
+        for one in sockets:
+            one.close()
 
 uvicorn.Server = Told
 from aex.__main__ import main
@@ -117,7 +119,7 @@ sys.exit(main(["serve", "trust-broker"]))
 
 def test_connections_are_kept_longer_than_the_load_balancers_keep_them() -> None:
     # AWS ALB: 60 s unless changed; Google's load balancers: 600 s, fixed. The server must not be the one that closes.
-    done = run("-c", TELL_THE_KEEP_ALIVE, **FINE, SQLITE_PATH=":memory:")
+    done = run("-c", TELL_THE_KEEP_ALIVE, **FINE, SQLITE_PATH=":memory:", PORT="0")
     told = re.search(r"^keeps (\d+)", done.stderr, re.MULTILINE)
     assert done.returncode == 0 and told, done.stderr
     assert int(told[1]) == KEEP_ALIVE_SECONDS > 600
@@ -159,3 +161,11 @@ async def test_traces_go_out_by_otlp_with_the_callers_trace_as_their_parent() ->
         head, body = await asyncio.wait_for(received.get(), 20)
     listener.close()
     assert head.startswith(b"POST /v1/traces") and bytes.fromhex(trace) in body and b"aex-trust-broker" in body
+
+
+def test_a_port_that_is_taken_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("-m", "aex", "serve", "trust-broker", **FINE, SQLITE_PATH=":memory:", PORT=port)
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+    assert f"aex-trust-broker cannot listen on 127.0.0.1:{port}" in done.stderr
