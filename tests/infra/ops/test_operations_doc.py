@@ -109,6 +109,8 @@ def test_make_targets_are_aexctl(target: str) -> None:
     assert words[-2:] == ["--stack", "staging"]
 
 
+# Both clouds' SDKs are loaded here, and both stacks declared.
+@pytest.mark.timeout(600)
 def test_every_target_matches_resources_of_its_cloud() -> None:
     urns = {"AWS": _urns(aws.stack("staging")), "Google": _urns(gcp.stack("staging"))}
     rows = re.findall(r"^\|[^|]+\| (AWS|Google) \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
