@@ -40,6 +40,8 @@ class Registered(NamedTuple):
     provider: Stored
     api_key: str
     api_secret: str
+    new: bool
+    """Registered for the first time."""
 
 
 def capability_key(capability: str) -> str:
@@ -78,10 +80,10 @@ class Providers:
             await self._check_quota(caller, max_agents)
             created = await self._create(provider_id, name, wanted, caller)
             if created is not None:
-                return Registered(created, api_key, api_secret)
+                return Registered(created, api_key, api_secret, new=True)
             stored = await self.get(provider_id)
         updated = await self._update(stored, wanted, caller)
-        return Registered(updated, api_key, api_secret)
+        return Registered(updated, api_key, api_secret, new=False)
 
     async def get(self, provider_id: str) -> Stored:
         """The provider, or 404."""

@@ -16,7 +16,7 @@ from aex.provider_registry.capabilities import Capabilities
 from aex.provider_registry.cards import MAX_TAGS, Cards, Wanted, card_fields
 from aex.provider_registry.models import AgentCard, KeyQuestion, Registration, SubscriptionRequest
 from aex.provider_registry.providers import Providers, owner_of
-from aex.provider_registry.scores import Scores
+from aex.provider_registry.scores import UNKNOWN, Scores
 from aex.provider_registry.subscriptions import Opportunity, Subscriptions
 from aex.store.port import Stored
 
@@ -56,8 +56,9 @@ def _add_providers(router: APIRouter, registry: Registry) -> None:
         """Registers a provider, or updates the caller's provider of this name; shows a fresh key pair, once."""
         answer = await providers.register(body, caller, _quota(x_aex_quotas, "max_agents"))
         registry.subscriptions.forget_counts()
-        trust = await scores.of([answer.provider.id])
-        return Json(answers.registered(answer, trust[answer.provider.id]))
+        # Whoever is new has no history: the trust broker need not be asked.
+        trust = UNKNOWN if answer.new else (await scores.of([answer.provider.id]))[answer.provider.id]
+        return Json(answers.registered(answer, trust))
 
     @router.get("/v1/providers", tags=["providers"])
     async def list_providers(
