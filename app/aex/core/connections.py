@@ -54,6 +54,11 @@ class Answer:
         self._connection = connection
         self._closed = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether the body has arrived, too."""
+        return self._connection.complete
+
     def header(self, name: bytes) -> bytes:
         """The first value of a header, named in lower case; empty without one."""
         return next((value for key, value in self.headers if key.lower() == name), b"")

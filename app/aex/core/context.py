@@ -1,7 +1,7 @@
 """What is known about the request being served, for handlers, log lines and outgoing calls."""
 
+import os
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -71,7 +71,7 @@ current: ContextVar[RequestContext | None] = ContextVar("aex_request", default=N
 
 def request_id_from(header: str | None) -> str:
     """The client's id when it is one that can go into logs and headers, else 32 hex digits (contract 2.3)."""
-    return header if header and _REQUEST_ID.match(header) else secrets.token_hex(16)
+    return header if header and _REQUEST_ID.match(header) else os.urandom(16).hex()
 
 
 def traceparent_from(header: str | None) -> str:
@@ -81,7 +81,7 @@ def traceparent_from(header: str | None) -> str:
         return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     if header and _TRACEPARENT.match(header):
         return header
-    fresh = secrets.token_hex(24)
+    fresh = os.urandom(24).hex()
     return f"00-{fresh[:32]}-{fresh[32:]}-00"
 
 

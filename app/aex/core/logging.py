@@ -29,9 +29,22 @@ _SECRET = re.compile(
 
 def redact(text: str) -> str:
     """`text` with keys, tokens and passwords in URLs cut to a harmless prefix."""
-    if "_" in text or "://" in text or "eyJ" in text or "earer " in text:  # what every secret has in it
+    if _suspect(text):
         return _SECRET.sub(lambda match: next(filter(None, match.groups()), "") + "[redacted]", text)
     return text
+
+
+def _suspect(text: str) -> bool:
+    """Whether the pattern could match at all: finding its fixed parts costs a tenth of trying it."""
+    return (
+        "aexk_" in text
+        or "aex_" in text
+        or "exec_" in text
+        or "cons_" in text
+        or "://" in text
+        or "eyJ" in text
+        or "earer " in text
+    )
 
 
 class _StandardOutput:

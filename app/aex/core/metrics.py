@@ -36,6 +36,7 @@ class Metrics:
         )
         self._service = service
         # Resolving labels costs more than counting; the pairs are few, so they are kept.
+        self._calls: dict[tuple[str, str], Counter] = {}
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -53,7 +54,10 @@ class Metrics:
 
     def called(self, peer: str, outcome: str) -> None:
         """One call to `peer`; outcome is a status class such as `2xx`, or `error`, `open`."""
-        self._peer.labels(self._service, peer, outcome).inc()
+        child = self._calls.get((peer, outcome))
+        if child is None:
+            child = self._calls[peer, outcome] = self._peer.labels(self._service, peer, outcome)
+        child.inc()
 
     def duty(self, name: str, items: int) -> None:
         """A duty did `items` things."""

@@ -66,7 +66,8 @@ class Proxy:
                 response = await self._send(passage)
                 upstream.answered(response.status)
                 answered = True
-                deadline.reschedule(end)
+                if not response.whole:
+                    deadline.reschedule(end)
                 try:
                     await _relay(passage, response, send)
                 finally:
