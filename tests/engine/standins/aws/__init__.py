@@ -6,7 +6,7 @@
 | module | what it owns |
 |---|---|
 | `account` | where moto lives, clients for us, an endpoint for the program's own calls |
-| `kind`, `translate` | one row of a table, applied |
+| `row`, `kind`, `translate` | one row of a table; how it is applied |
 | `rows/*` | the tables, one per group of services |
 | `guards` | what AWS refuses and moto allows |
 | `shims` | DocumentDB in moto; one-off tasks that end |

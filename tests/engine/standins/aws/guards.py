@@ -210,7 +210,7 @@ def certificate_is_unused(kind: AwsKind, facts: Facts) -> None:
 __all__ = [
     "address_is_unused",
     "balancer_may_go",
-        "certificate_is_unused",
+    "certificate_is_unused",
     "clear_rules",
     "cluster_is_empty",
     "filters",

@@ -1,4 +1,4 @@
-"""`AwsKind`: one AWS resource type, applied to moto by a row of a table. `Row` is the row.
+"""`AwsKind`: one AWS resource type, applied to moto by a row of a table (`row.py`).
 
 What is applied: creations, updates and deletions become calls of boto3 on moto (`account.py`), so that botocore checks
 every parameter against AWS's own service model, and moto what it knows of AWS's rules: what is referred to exists,
@@ -15,9 +15,8 @@ permission suffices, that a task starts, that a limit of an account is kept: onl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath
@@ -25,79 +24,16 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from infra.components.protocol import Context, Created, Plain, PlainProperties, ProviderError, Resource
 from tests.engine.standins.aws.account import Account
-from tests.engine.standins.aws.translate import (
-    Names,
-    UntranslatableError,
-    filled,
-    member_for,
-    parameters,
-    plain,
-)
+from tests.engine.standins.aws.row import Also, Call, Facts, Row
+from tests.engine.standins.aws.tagging import retag
+from tests.engine.standins.aws.translate import UntranslatableError, filled, member_for, parameters, plain
 from tests.engine.standins.checked import CheckedKind
-from tests.engine.standins.traits import Traits
 from tests.engine.standins.world import Thing, World
 
 _GONE = ("NotFound", "NoSuch", "ResourceNotFound", "DoesNotExist", "NonExist")
 """Parts of the error codes with which AWS says that something is not there."""
 
 _EVERYWHERE = frozenset({"region", "tagsAll"})
-
-
-Facts = Mapping[str, Any]
-"""Place, outputs and inputs of a resource by name; `id`, `answer` (of the creation) and `tag_list`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An operation with the inputs as parameters. `only` and `skip` choose among them; `more` is a template."""
-
-    operation: str
-    names: Names = field(default_factory=dict)
-    skip: Collection[str] = ()
-    only: Collection[str] | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
-    build: Callable[[PlainProperties], Mapping[str, Any]] | None = None
-    """Parameters that take more than renaming, from the inputs that the call is about."""
-    prepare: Callable[[PlainProperties], Mapping[str, Plain]] | None = None
-    """The same before they are translated: for inputs that AWS divides otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Also:
-    """A further call after the creation, and at every update of one of `keys`; not made while none of them is set."""
-
-    keys: Collection[str]
-    call: Call
-    at_creation: bool = True
-    """False where the creation itself takes these inputs, and only an update has a call of its own for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """How one type meets AWS. Templates are filled with the facts: inputs, outputs, `id`, and the world's place."""
-
-    service: str
-    create: Call
-    id: str | Callable[[AwsKind, Any, Facts], str]
-    """JMESPath into the answer of the creation, or a template (with a brace) of the facts."""
-    read: tuple[str, Mapping[str, Any], str]
-    """Operation, template of its parameters, JMESPath (with `<facts>`) to the thing in its answer; when that finds
-    nothing, the thing is gone."""
-    delete: tuple[str, Mapping[str, Any]] | Callable[[AwsKind, Facts], None] | None
-    update: Call | None = None
-    """Takes every changed input that no `also` takes. With `whole`, all inputs."""
-    whole: bool = False
-    also: tuple[Also, ...] = ()
-    echoed: frozenset[str] = frozenset()
-    outputs: Mapping[str, str | Callable[[AwsKind, Any, Facts], Plain]] = field(default_factory=dict)
-    """Output -> JMESPath into what was read, or an ARN's template, where its name alone does not say it."""
-    traits: Traits = field(default_factory=Traits)
-    before_create: Callable[[AwsKind, Facts], None] | None = None
-    before_delete: Callable[[AwsKind, Facts], None] | None = None
-    """What AWS refuses and moto does not, and what the provider does first. Raises ProviderError."""
-    after_create: Callable[[AwsKind, Facts], None] | None = None
-    """What AWS does by itself and moto does not (network interfaces, steady services)."""
-    after_update: Callable[[AwsKind, Facts], None] | None = None
 
 
 class AwsKind(CheckedKind):
@@ -168,8 +104,8 @@ class AwsKind(CheckedKind):
                 if keys & set(also.keys):
                     self._apply(also.call, inputs, facts)
                     keys -= set(also.keys)
-            if keys and "tags" in keys:
-                keys -= self._retag(facts, resource.inputs.get("tags"), inputs.get("tags"))
+            if "tags" in keys and retag(self, facts, inputs.get("tags")):
+                keys.remove("tags")
             if keys:
                 if self.row.update is None:
                     raise ProviderError(f"{self.token}: the stand-in does not know how AWS changes {sorted(keys)}")
@@ -297,13 +233,6 @@ class AwsKind(CheckedKind):
             if member in found:
                 mirrored[key] = plain(found[member])
         return mirrored
-
-    def _retag(self, facts: Facts, old: Plain, new: Plain) -> set[str]:
-        """Change tags where one API does it for all services; returns what is done with."""
-        del old
-        from tests.engine.standins.aws.tagging import retag
-
-        return {"tags"} if retag(self, facts, new) else set()
 
     def _delete(self, facts: Facts) -> None:
         if callable(self.row.delete):

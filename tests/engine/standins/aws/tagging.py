@@ -31,7 +31,7 @@ _TAGGERS: Mapping[str, Callable[[Any, Mapping[str, Any], Tags], object]] = {
 
 
 def retag(kind: AwsKind, facts: Mapping[str, Any], tags: Any) -> bool:
-    """Set the tags; False where the stand-in knows no operation for it."""
+    """Set the tags (a tag that the program no longer has stays); False where no operation is known for it."""
     tagger = _TAGGERS.get(kind.row.service)
     if tagger is None:
         return False

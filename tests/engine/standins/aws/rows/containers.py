@@ -3,8 +3,9 @@
 moto runs no tasks, so a service of it never gets steady. The stand-in moves moto's state on, as ECS does when all is
 well: the wanted number of tasks runs the wanted task definition, each with a network interface in the service's subnets
 and group (which is what keeps those from being deleted before the service). `unhealthy` names services whose new tasks
-never get healthy: their first deployment fails, a later one is rolled back to what ran before, and is reported as done,
-as AWS does it. What it proves: the program's checks and its order; nothing about the containers themselves.
+never get healthy: their first deployment fails (and is taken back here), a later one is rolled back to what ran before,
+and is reported as done, as AWS does it. What it proves: the program's checks and its order; nothing about the
+containers themselves.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _service(inputs: Mapping[str, Plain]) -> dict[str, Plain]:
 
 
 def _steady(kind: AwsKind, facts: Facts) -> None:
-    """All tasks run. Raises when they do not get healthy, after which the service is there all the same."""
+    """All tasks run. Raises when those of the first deployment do not get healthy."""
     service, name = _backend(kind, facts), str(facts["name"])
     if name in unhealthy:
         if service.deployments[0].get("runningCount"):
