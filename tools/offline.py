@@ -17,7 +17,7 @@ from typing import Final, cast
 
 import yaml
 
-from tests.engine.cloud import GITHUB, PLACES, CloudStack
+from tests.engine.cloud import GITHUB, PLACES, PREBUILT, CloudStack
 from tests.engine.runner import CHECKOUT
 from tests.engine.standins.launch import CLOUDS, launched
 from tools.process import SetupError
@@ -99,6 +99,9 @@ def config_of(stack: str, clouds: tuple[str, ...], own: Config) -> tuple[Config,
     needed: Config = {key: value for key, value in PLACES.items() if key.partition(":")[0] in clouds}
     if stack == "bootstrap":
         needed["agent-exchange:github"] = GITHUB
+    else:
+        # A build would ask the machine's Docker engine which images have been pushed before.
+        needed["agent-exchange:image"] = PREBUILT
     if stack == "production":
         needed |= {f"agent-exchange:{cloud}": {"domain": DOMAIN} for cloud in clouds}
     missing = {key for key in needed if key not in own}

@@ -25,7 +25,7 @@ from tests.engine.standins.launch import Standins
 
 LINKED = ("app", "infra", "pyproject.toml", "uv.lock", ".venv")
 DIGEST = "sha256:" + "0" * 64
-PREBUILT = {"source": "prebuilt", "digests": dict.fromkeys(CATALOG.names, DIGEST)}
+PREBUILT: dict[str, Any] = {"source": "prebuilt", "digests": dict.fromkeys(CATALOG.names, DIGEST)}
 PLACES = {"gcp:project": "acme-exchange", "gcp:region": "us-central1", "aws:region": "us-east-1"}
 GITHUB: dict[str, object] = {"owner": "acme", "repository": "agent-exchange", "ownerId": 123, "repositoryId": 456}
 

@@ -36,6 +36,8 @@ def stack(standins: Standins, tmp_path_factory: pytest.TempPathFactory) -> Cloud
         image={},
         gcp={"network": {"egress": "direct"}, "alarms": {"emails": ["oncall@example.org"]}},
     )
+    # The program asks the machine's Docker engine what has been pushed before: never one that happens to be here.
+    made.environment["DOCKER_HOST"] = f"unix://{made.root}/nobody-listens"
     standins.gcp.fail("create", kind=SERVICE, name="aex-identity", error=NOT_YET)
     made.up()
     return made

@@ -37,7 +37,7 @@ def test_what_the_stack_says_itself_is_kept_and_the_rest_is_told():
     assert config["aws:region"] == "eu-west-1"
     assert config["agent-exchange:aws"] == {"domain": "shop.example.com"}
     assert config["agent-exchange:clouds"] == ["aws", "gcp"]
-    assert made_up == {"gcp:project", "gcp:region", "agent-exchange:gcp"}
+    assert made_up == {"gcp:project", "gcp:region", "agent-exchange:gcp", "agent-exchange:image"}
 
 
 def test_encrypted_values_stay_where_their_key_is(tmp_path, monkeypatch: pytest.MonkeyPatch):
@@ -81,7 +81,7 @@ def test_a_preview_without_an_account_prints_the_engines_json_and_leaves_no_trac
     summary = json.loads(done.stdout)["changeSummary"]
     assert set(summary) == {"create"}
     assert "against stand-ins for the clouds" in done.stderr
-    assert "made up here: gcp:project, gcp:region" in done.stderr
+    assert "made up here: agent-exchange:image, gcp:project, gcp:region" in done.stderr
     assert {entry.name for entry in os.scandir(CHECKOUT)} - before <= {".pytest_cache"}
 
 
