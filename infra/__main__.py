@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, Protocol, cast
 
 import pulumi
 
+from infra.components.catalog import CATALOG
+from infra.components.secret_values import SecretValues
 from infra.config import Cloud, ConfigError, Environment, Settings
 from infra.config.engine import settings_of_this_stack
 
@@ -22,6 +24,14 @@ class Platform(Protocol):
 
     def build(self, settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         """Declare the resources and return the outputs of this cloud."""
+        ...
+
+
+class CloudPlatform(Protocol):
+    """The same of a platform that may stand beside another one."""
+
+    def build(self, settings: Settings, values: SecretValues) -> Mapping[str, pulumi.Input[object]]:
+        """Declare the resources, with the stack's secrets instead of some of its own."""
         ...
 
 
@@ -40,14 +50,26 @@ def platform(cloud: Cloud, settings: Settings) -> Platform:
     return cast("Platform", import_module(f"{package}.{part}"))
 
 
+def built(
+    settings: Settings, platforms: Mapping[Cloud, Platform]
+) -> Iterator[tuple[Cloud, Mapping[str, pulumi.Input[object]]]]:
+    """Build each platform. Those of one stack share its secrets, so that an exchange can move from one to the other."""
+    if len(platforms) == 1 or settings.environment is Environment.BOOTSTRAP:
+        yield from ((cloud, chosen.build(settings)) for cloud, chosen in platforms.items())
+        return
+    values = SecretValues(CATALOG, settings.secrets)
+    for cloud, chosen in platforms.items():
+        yield cloud, cast("CloudPlatform", chosen).build(settings, values)
+
+
 def main() -> None:
     """Build every platform of the stack. Bad config is reported without a stack trace, before any resource."""
     try:
         settings = settings_of_this_stack()
         platforms = {cloud: platform(cloud, settings) for cloud in settings.clouds}
-        for cloud, chosen in platforms.items():
-            # A platform may look up what the config refers to, and find that it does not exist.
-            pulumi.export(cloud.value, chosen.build(settings))
+        # A platform may look up what the config refers to, and find that it does not exist.
+        for cloud, outputs in built(settings, platforms):
+            pulumi.export(cloud.value, outputs)
     except ConfigError as error:
         pulumi.log.error(str(error))
         raise SystemExit(_ALREADY_EXPLAINED) from None

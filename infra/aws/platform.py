@@ -35,6 +35,7 @@ from infra.components.environment import Common, ServiceAuth, StoreType, environ
 from infra.components.graph import callees_of, deployment_order
 from infra.components.image import ImageArgs, ServiceImage, build_of
 from infra.components.model import Service
+from infra.components.secret_values import SecretValues
 from infra.config import Settings
 from infra.config.aws import Architecture, Database
 from infra.config.aws import Firewall as FirewallMode
@@ -45,7 +46,9 @@ _IMAGE_PLATFORMS = {Architecture.X86_64: "linux/amd64", Architecture.ARM64: "lin
 class AwsPlatform(pulumi.ComponentResource):
     """Ten services on Fargate, and what they stand on."""
 
-    def __init__(self, ctx: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, ctx: Context, opts: pulumi.ResourceOptions | None = None, values: SecretValues | None = None
+    ) -> None:
         """Declare all of it."""
         # What may be missing is looked up before anything is declared.
         zone_id = zone_id_of(ctx, ctx.aws.domain) if ctx.aws.domain else None
@@ -56,7 +59,7 @@ class AwsPlatform(pulumi.ComponentResource):
         self._key = Encryption(ctx, child).arn
         self.foundation = self._foundation()
         self.registry = Registry(ctx, CATALOG.names, self._key, child)
-        self.secrets = Secrets(ctx, CATALOG, self._key, child)
+        self.secrets = Secrets(ctx, CATALOG, self._key, child, values)
         endpoint = self.foundation.database_endpoint
         self.users = DatabaseUsers(ctx, CATALOG, endpoint, self._key, child) if endpoint is not None else None
         self.identity = Identity(ctx, CATALOG, self._key, extra_secrets=self._database_secrets(), opts=child)
@@ -278,9 +281,9 @@ class AwsPlatform(pulumi.ComponentResource):
         }
 
 
-def build(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
+def build(settings: Settings, values: SecretValues | None = None) -> Mapping[str, pulumi.Input[object]]:
     """Declare the platform and return the stack's outputs for `aws`."""
-    return AwsPlatform(context_of(settings)).outputs()
+    return AwsPlatform(context_of(settings), values=values).outputs()
 
 
 __all__ = ["AwsPlatform", "build"]

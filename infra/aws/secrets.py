@@ -1,9 +1,7 @@
 """Everything secret of a stack on AWS: shared secrets of the catalog and a signing key for each who calls.
 
-Values are made by the `random` provider, travel as Pulumi secrets and live in Secrets Manager; tasks get references to
-one version of them. Does not own the database's passwords (`database_users.py`).
-
-Which versions a secret holds at a time is the same on every cloud (`infra/components/rotation.py`).
+Values travel as Pulumi secrets and live in Secrets Manager; tasks get references to one version of them. Does not own
+the shared values (`infra/components/secret_values.py`) nor the database's passwords (`database_users.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +21,8 @@ from infra.components.catalog import OPERATOR_KEY
 from infra.components.environment import allowed_callers, secret_variables
 from infra.components.model import Service
 from infra.components.naming import Kind
-from infra.components.rotation import SECRET_BYTES, VALUE_PREFIXES, versions, written
+from infra.components.rotation import SECRET_BYTES
+from infra.components.secret_values import SecretValues
 from infra.components.table import Catalog
 
 OPERATOR: Final = "operator"
@@ -80,16 +79,21 @@ class Secrets(pulumi.ComponentResource):
     """What the operator signs calls with, behind the gateway; a secret."""
 
     def __init__(
-        self, ctx: Context, catalog: Catalog, key: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+        self,
+        ctx: Context,
+        catalog: Catalog,
+        key: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+        values: SecretValues | None = None,
     ) -> None:
-        """Declare them all, encrypted with `key`."""
+        """Declare them all, encrypted with `key`; `values` are the stack's, where it is on another cloud, too."""
         super().__init__("agent-exchange:aws:Secrets", "secrets", None, opts)
         self._ctx, self._catalog, self._key = ctx, catalog, key
-        self._in_use: dict[str, pulumi.Output[str]] = {}
+        self._values = values or SecretValues(catalog, ctx.settings.secrets)
         self._shared = {secret.name: self._shared_secret(secret.name, secret.description) for secret in catalog.secrets}
         self._seeds = {signer: self._seed(signer) for signer in (*catalog.names, OPERATOR)}
         self._signing = {signer: self._signing_secret(signer) for signer in catalog.names}
-        self.operator_key = self._in_use[OPERATOR_KEY.name]
+        self.operator_key = self._values.in_use[OPERATOR_KEY.name]
         self.operator_seed = pulumi.Output.secret(self._seeds[OPERATOR].base64)
         self.register_outputs({})
 
@@ -107,25 +111,14 @@ class Secrets(pulumi.ComponentResource):
         return {"AEX_SERVICE_KEYS": pulumi.Output.json_dumps(keys, sort_keys=True)}
 
     def _shared_secret(self, name: str, description: str) -> StackSecret:
-        readers = [service for service in self._catalog.services if name in secret_variables(service).values()]
-        current = self._ctx.settings.secrets.get(name, 1)
-        values = {version: self._value(name, version) for version in versions(current, shared=len(readers) > 1)}
-        self._in_use[name] = values[current]
         return StackSecret(
             self._ctx,
             name,
             description=f"Agent Exchange: {description}",
-            value=pulumi.Output.all(*values.values()).apply(
-                lambda found: written(dict(zip(values, (str(value) for value in found), strict=True)))
-            ),
+            value=self._values.written[name],
             key=self._key,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _value(self, name: str, version: int) -> pulumi.Output[str]:
-        # Never protected: a rotation drops the version before the previous one, in production too.
-        made = random.RandomBytes(f"{name}-{version}", length=SECRET_BYTES, opts=pulumi.ResourceOptions(parent=self))
-        return pulumi.Output.secret(pulumi.Output.concat(VALUE_PREFIXES.get(name, ""), made.hex))
 
     def _seed(self, signer: str) -> random.RandomBytes:
         return random.RandomBytes(f"{signer}-signing-key", length=SECRET_BYTES, opts=self._ctx.stateful(self))

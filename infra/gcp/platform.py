@@ -15,6 +15,7 @@ from infra.components.environment import Common, DutyMode, ServiceAuth, StoreTyp
 from infra.components.graph import callees_of, callers_of, deployment_order, outside_callers_of
 from infra.components.image import ImageArgs, ServiceImage, build_of
 from infra.components.model import Service
+from infra.components.secret_values import SecretValues
 from infra.config import Settings
 from infra.config.gcp import Egress
 from infra.gcp.budget import Budget
@@ -41,13 +42,15 @@ IMAGE_PLATFORM: Final = "linux/amd64"
 class GcpPlatform(pulumi.ComponentResource):
     """Ten services on Cloud Run, and what they stand on."""
 
-    def __init__(self, ctx: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, ctx: Context, opts: pulumi.ResourceOptions | None = None, values: SecretValues | None = None
+    ) -> None:
         """Declare all of it."""
         super().__init__("agent-exchange:gcp:Platform", "gcp", None, opts)
         self.ctx = ctx
         child = pulumi.ResourceOptions(parent=self)
         self.registry = Registry(ctx, child)
-        self.secrets = Secrets(ctx, CATALOG, child)
+        self.secrets = Secrets(ctx, CATALOG, child, values)
         self.number: pulumi.Output[str] = (
             pulumi.Output.from_input(ctx.gcp.project_number) if ctx.gcp.project_number else self.secrets.project_number
         )
@@ -198,9 +201,9 @@ class GcpPlatform(pulumi.ComponentResource):
         return outputs
 
 
-def build(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
+def build(settings: Settings, values: SecretValues | None = None) -> Mapping[str, pulumi.Input[object]]:
     """Declare the platform and return the stack's outputs for `gcp`."""
-    return GcpPlatform(context_of(settings)).outputs()
+    return GcpPlatform(context_of(settings), values=values).outputs()
 
 
 __all__ = ["GcpPlatform", "build"]

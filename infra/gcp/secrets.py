@@ -1,8 +1,8 @@
 """Everything secret of a stack on Google Cloud: the shared secrets of the catalog.
 
-Values are made by the `random` provider, travel as Pulumi secrets and live in Secret Manager; services get references
-to one version of them, by number, never `latest`. How a rotation is written is in `components/rotation.py`. Signing
-keys do not exist here: services prove who they are by their service accounts.
+Values travel as Pulumi secrets and live in Secret Manager; services get references to one version of them, by number,
+never `latest`. Does not own the values (`infra/components/secret_values.py`). Signing keys do not exist here: services
+prove who they are by their service accounts.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import re
 
 import pulumi
 import pulumi_gcp as gcp
-import pulumi_random as random
 
 from infra.components.catalog import OPERATOR_KEY
 from infra.components.environment import secret_variables
 from infra.components.model import Service
 from infra.components.naming import Kind
-from infra.components.rotation import SECRET_BYTES, VALUE_PREFIXES, versions, written
+from infra.components.secret_values import SecretValues
 from infra.components.table import Catalog
 from infra.gcp.context import Context
 
@@ -71,13 +70,19 @@ class Secrets(pulumi.ComponentResource):
     operator_key: pulumi.Output[str]
     """The API key that works as soon as identity is up; a secret."""
 
-    def __init__(self, ctx: Context, catalog: Catalog, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare them all."""
+    def __init__(
+        self,
+        ctx: Context,
+        catalog: Catalog,
+        opts: pulumi.ResourceOptions | None = None,
+        values: SecretValues | None = None,
+    ) -> None:
+        """Declare them all; `values` are the stack's, where it is on another cloud, too."""
         super().__init__("agent-exchange:gcp:Secrets", "secrets", None, opts)
-        self._ctx, self._catalog = ctx, catalog
-        self._in_use: dict[str, pulumi.Output[str]] = {}
+        self._ctx = ctx
+        self._values = values or SecretValues(catalog, ctx.settings.secrets)
         self._all = {secret.name: self._stack_secret(secret.name, secret.description) for secret in catalog.secrets}
-        self.operator_key = self._in_use[OPERATOR_KEY.name]
+        self.operator_key = self._values.in_use[OPERATOR_KEY.name]
         self.register_outputs({})
 
     def secret(self, name: str) -> gcp.secretmanager.Secret:
@@ -100,29 +105,13 @@ class Secrets(pulumi.ComponentResource):
         return next(iter(self._all.values())).secret.name.apply(number_in)
 
     def _stack_secret(self, name: str, description: str) -> StackSecret:
-        readers = [service for service in self._catalog.services if name in secret_variables(service).values()]
-        current = self._ctx.settings.secrets.get(name, 1)
-        values = {version: self._value(name, version) for version in versions(current, shared=len(readers) > 1)}
-        self._in_use[name] = values[current]
-        numbers = list(values)
-        text = pulumi.Output.all(*values.values()).apply(
-            lambda texts: written({number: str(text) for number, text in zip(numbers, texts, strict=True)})
-        )
         return StackSecret(
             self._ctx,
             name,
             description=f"Agent Exchange: {description}",
-            value=text,
+            value=self._values.written[name],
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _value(self, name: str, version: int) -> pulumi.Output[str]:
-        made = random.RandomBytes(
-            f"{name}-{version}",
-            length=SECRET_BYTES,
-            opts=pulumi.ResourceOptions(parent=self, protect=self._ctx.protect),
-        )
-        return pulumi.Output.secret(pulumi.Output.concat(VALUE_PREFIXES.get(name, ""), made.hex))
 
 
 def number_in(name: str) -> str:
