@@ -81,7 +81,22 @@ def test_every_file_has_its_place_in_the_docs() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        # Each step of the guide's Google part.
+        # Each step of the guide's Google part, and what its general parts say about Google.
+        "Required tools",
+        "Required permissions",
+        "enable billing",
+        "Collections structure",
+        "VERSION",
+        "Deployment order",
+        "CI/CD secrets",
+        "Resource allocation",
+        "Environment variables",
+        "Disable unauthenticated access",
+        "API keys against Identity",
+        "rate limiting",
+        "Secrets: never in code, rotated",
+        "Troubleshooting",
+        "gcp-teardown",
         "gcloud projects create",
         "gcloud services enable",
         "Artifact Registry repository",
