@@ -367,8 +367,8 @@ class TestDatabase:
         return network
 
     def test_its_password_is_managed_by_aws(self, database: Cloud):
-        (secret,) = database.made["cluster"][1].outputs["masterUserSecrets"]  # type: ignore[misc]
-        assert secret["secretArn"].startswith("arn:aws:secretsmanager:us-east-1:")  # type: ignore[index]
+        secrets: Any = database.made["cluster"][1].outputs["masterUserSecrets"]
+        assert secrets[0]["secretArn"].startswith("arn:aws:secretsmanager:us-east-1:")
 
     def test_it_goes_by_and_by_and_leaves_its_snapshot(self, database: Cloud):
         with pytest.raises(ProviderError, match="deletion protection"):
@@ -414,7 +414,7 @@ class TestNames:
         certificate = cloud.create(
             "aws:acm/certificate:Certificate", "certificate", domainName="aex.example.org", validationMethod="DNS"
         )
-        (option,) = certificate.outputs["domainValidationOptions"]  # type: ignore[misc]
+        options: Any = certificate.outputs["domainValidationOptions"]
         waiting = {"certificateArn": certificate.id}
         with pytest.raises(ProviderError, match="PENDING_VALIDATION"):
             cloud.create("aws:acm/certificateValidation:CertificateValidation", "valid", **waiting)
@@ -422,10 +422,10 @@ class TestNames:
             "aws:route53/record:Record",
             "proof",
             zoneId=where,
-            name=option["resourceRecordName"],  # type: ignore[index]
+            name=options[0]["resourceRecordName"],
             type="CNAME",
             ttl=300,
-            records=[option["resourceRecordValue"]],  # type: ignore[index]
+            records=[options[0]["resourceRecordValue"]],
         )
         cloud.create("aws:acm/certificateValidation:CertificateValidation", "valid", **waiting)
 

@@ -82,7 +82,7 @@ def _end_tasks() -> None:
             _end(self, task)
         return tasks
 
-    EC2ContainerServiceBackend.run_task = run_task  # type: ignore[method-assign]
+    setattr(EC2ContainerServiceBackend, original.__name__, run_task)
 
 
 def _end(backend: EC2ContainerServiceBackend, task: Task) -> None:

@@ -60,7 +60,9 @@ def shaped(value: Plain, shape: Shape, names: Names, path: str) -> Any:
     if isinstance(shape, ListShape):
         return _list(value, shape, names, path)
     if isinstance(shape, MapShape):
-        return {key: shaped(item, shape.value, names, path) for key, item in dict(value).items()}  # type: ignore[arg-type]
+        if not isinstance(value, dict):
+            raise UntranslatableError(f"{path} takes an object, not {value!r}")
+        return {key: shaped(item, shape.value, names, path) for key, item in value.items()}
     return _scalar(value, shape.type_name)
 
 
