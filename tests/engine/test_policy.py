@@ -7,8 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.policy.model import ResourceRule, StackRule
+from infra.policy.rules import RULES
 from tests.engine.cloud import CloudStack
+from tests.engine.runner import Result
 from tests.engine.standins.launch import launched
+
+pytestmark = pytest.mark.timeout(600)
 
 PACK = ("--policy-pack", "infra/policy")
 PROGRAM = '''\
@@ -46,6 +51,8 @@ class Exports(pulumi.ComponentResource):
 
 Exports()
 '''
+OF_RESOURCES = frozenset(rule.about.id for rule in RULES if isinstance(rule, ResourceRule))
+OF_STACKS = frozenset(rule.about.id for rule in RULES if isinstance(rule, StackRule))
 BUCKET = ("create", "gcp:storage/bucket:Bucket", "exports")
 
 
@@ -61,11 +68,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudStack]:
         yield made
 
 
-def waived(days: int, resource: str = "exports", rule: str = "gcp-bucket-private") -> dict[str, object]:
+def judged(result: Result, event: str) -> list[frozenset[str]]:
+    """For each resource, or for the stack, the rules that were judged and kept."""
+    return [frozenset(each[event]["passed"]) for each in result.events if event in each]
+
+
+def waived(days: int, resource: str = "exports") -> dict[str, list[dict[str, str]]]:
     """Config that waives the rule for so many days from today."""
     until = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=days)
     reason = "the exports are published on purpose"
-    return {"waivers": [{"rule": rule, "resource": resource, "reason": reason, "until": until.isoformat()}]}
+    return {
+        "waivers": [{"rule": "gcp-bucket-private", "resource": resource, "reason": reason, "until": until.isoformat()}]
+    }
 
 
 def test_what_breaks_a_rule_is_stopped_before_it_is_made(stack: CloudStack) -> None:
@@ -81,16 +95,19 @@ def test_what_breaks_a_rule_is_stopped_before_it_is_made(stack: CloudStack) -> N
 
 
 def test_a_waiver_lets_it_pass_for_what_it_names_and_until_its_day(stack: CloudStack) -> None:
-    stack.config["agent-exchange:policy"] = waived(0, resource="another")
-    assert "is about nothing in this stack" in stack.preview(*PACK, fails=True).words
-
-    stack.config["agent-exchange:policy"] = waived(-1)
+    waivers = [*waived(-1)["waivers"], *waived(0, resource="another")["waivers"]]
+    stack.config["agent-exchange:policy"] = {"waivers": waivers}
     said = stack.preview(*PACK, fails=True).words
+    assert "the waiver of gcp-bucket-private for another is about nothing in this stack" in said
     assert "the bucket can become public (its waiver ended on" in said
     assert "the waiver of gcp-bucket-private for exports ended on" in said
 
     stack.config["agent-exchange:policy"] = waived(0)
-    assert BUCKET in stack.up(*PACK).changes
+    result = stack.up(*PACK)
+    assert BUCKET in result.changes
+    # An update judges everything: whatever was unknown to the preview is known.
+    assert set(judged(result, "policyAnalyzeSummaryEvent")) == {OF_RESOURCES}
+    assert judged(result, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
 
 
 def test_rules_over_the_whole_stack_are_judged_in_a_preview(stack: CloudStack) -> None:
@@ -100,3 +117,14 @@ def test_rules_over_the_whole_stack_are_judged_in_a_preview(stack: CloudStack) -
     said = stack.preview(*PACK, fails=True).words
     stack.config.pop("agent-exchange:secrets")
     assert "gcp-http-redirects" in said and "let the proxy's URL map redirect to HTTPS" in said
+
+
+@pytest.mark.parametrize("cloud", ["gcp", pytest.param("aws", marks=pytest.mark.deep)])
+def test_a_whole_stack_passes_and_is_judged_as_a_whole_in_its_first_preview(
+    cloud: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with launched((cloud,)) as standins:
+        whole = CloudStack.new(tmp_path_factory.mktemp("whole") / "project", "staging", standins, (cloud,))
+        result = whole.preview(*PACK, seconds=170)
+    assert judged(result, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
+    assert "[mandatory]" not in result.output
