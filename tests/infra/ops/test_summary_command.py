@@ -23,9 +23,7 @@ def test_both_forms_of_a_preview_give_the_same_comment(bench: Bench, capsys: Cap
     assert events == document
 
 
-def test_it_reads_standard_input_and_gives_json(
-    bench: Bench, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_reads_standard_input_and_gives_json(bench: Bench, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO((RECORDED / "preview.jsonl").read_text()))
     code, answer = bench.json(capsys, "summary")
     assert (code, answer["headline"]) == (0, "2 to change, 25 unchanged")
