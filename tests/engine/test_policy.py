@@ -84,7 +84,7 @@ def waived(days: int, resource: str = "exports") -> dict[str, list[dict[str, str
 
 def test_what_breaks_a_rule_is_stopped_before_it_is_made(stack: CloudStack) -> None:
     stack.config.pop("agent-exchange:policy", None)
-    result = stack.up(*PACK, fails=True)
+    result = stack.up(*PACK, fails=True, seconds=280)
     assert "[mandatory]" in result.output and "gcp-bucket-private" in result.output
     assert "Because ACLs on single objects and grants to everybody publish what nobody meant to" in result.words
     assert (
@@ -97,13 +97,13 @@ def test_what_breaks_a_rule_is_stopped_before_it_is_made(stack: CloudStack) -> N
 def test_a_waiver_lets_it_pass_for_what_it_names_and_until_its_day(stack: CloudStack) -> None:
     waivers = [*waived(-1)["waivers"], *waived(0, resource="another")["waivers"]]
     stack.config["agent-exchange:policy"] = {"waivers": waivers}
-    said = stack.preview(*PACK, fails=True).words
+    said = stack.preview(*PACK, fails=True, seconds=280).words
     assert "the waiver of gcp-bucket-private for another is about nothing in this stack" in said
     assert "the bucket can become public (its waiver ended on" in said
     assert "the waiver of gcp-bucket-private for exports ended on" in said
 
     stack.config["agent-exchange:policy"] = waived(0)
-    result = stack.up(*PACK)
+    result = stack.up(*PACK, seconds=280)
     assert BUCKET in result.changes
     # An update judges everything: whatever was unknown to the preview is known.
     assert set(judged(result, "policyAnalyzeSummaryEvent")) == {OF_RESOURCES}
@@ -114,7 +114,7 @@ def test_rules_over_the_whole_stack_are_judged_in_a_preview(stack: CloudStack) -
     """The proxy's map is not known yet, but what it comes from is."""
     stack.config["agent-exchange:policy"] = waived(0)
     stack.config["agent-exchange:secrets"] = {"aex-jwt-secret": 2}
-    said = stack.preview(*PACK, fails=True).words
+    said = stack.preview(*PACK, fails=True, seconds=280).words
     stack.config.pop("agent-exchange:secrets")
     assert "gcp-http-redirects" in said and "let the proxy's URL map redirect to HTTPS" in said
 
@@ -125,6 +125,6 @@ def test_a_whole_stack_passes_and_is_judged_as_a_whole_in_its_first_preview(
 ) -> None:
     with launched((cloud,)) as standins:
         whole = CloudStack.new(tmp_path_factory.mktemp("whole") / "project", "staging", standins, (cloud,))
-        result = whole.preview(*PACK, seconds=170)
+        result = whole.preview(*PACK, seconds=500)
     assert judged(result, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
     assert "[mandatory]" not in result.output
