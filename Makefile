@@ -10,7 +10,7 @@ AEXCTL := .venv/bin/aexctl
 WITH_ENGINE := eval "$$($(ON_STACK) env --stack $(STACK))" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep format lint typecheck pictures reference inventory doctor status smoke aws-teardown gcp-teardown docker-build sbom certificates clean
+.PHONY: help setup up preview refresh destroy demo key logs env test test-fast test-deep bench format lint typecheck pictures reference inventory doctor status smoke aws-teardown gcp-teardown docker-build sbom certificates clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "; print "Agent Exchange Platform\n"} \
@@ -68,6 +68,9 @@ test: ## Set up, then check format, lint, imports and types, and run the tests
 
 test-fast: ## The same without tests that run the engine or start processes
 	@$(PYTHON) -m tools.check --fast -- $(ARGS)
+
+bench: setup ## Measure the exchange beside the Go implementation (ARGS="--only bids"); minutes, on a quiet machine
+	@$(PLATFORM) -m bench $(ARGS)
 
 test-deep: ## The same with the longer sweeps
 	@$(PYTHON) -m tools.check --deep -- $(ARGS)

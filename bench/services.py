@@ -11,7 +11,8 @@ import psutil
 
 from bench.client import Connection, request
 from infra.components.catalog import CATALOG
-from tests.flow.exchange import Exchange, exchange
+from infra.components.environment import ServiceAuth
+from tests.flow.exchange import Exchange
 
 UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "1000000000", "DUTY_INTERVAL_SECONDS": "1"}
 """As the peer was measured: limits count, but never refuse. Logs, metrics and duties are on, files are on disk."""
@@ -34,8 +35,12 @@ class Running:
 async def own(overrides: Mapping[str, str] | None = None, only: tuple[str, ...] = ()) -> AsyncGenerator[Running, None]:
     """Ten services of this run, in a fresh folder."""
     with tempfile.TemporaryDirectory(prefix="aex-bench-") as folder:
-        async with exchange(Path(folder), only=only, **{**UNLIMITED, **(overrides or {})}) as one:
+        one = Exchange(Path(folder), auth=ServiceAuth.OFF, overrides={**UNLIMITED, **(overrides or {})})
+        try:
+            await one.start(*only)
             yield running(one)
+        finally:
+            one.stop()
 
 
 def running(one: Exchange) -> Running:
@@ -49,9 +54,9 @@ def given(gateway: str, ports: Iterable[int], operator_key: str) -> Running:
     host = gateway.rsplit(":", 1)[0]
     by_port = dict(zip(CATALOG.names, ports, strict=True))
     listening = {
-        entry.laddr.port: entry.pid
+        entry.laddr[1]: entry.pid
         for entry in psutil.net_connections("tcp")
-        if entry.status == psutil.CONN_LISTEN and entry.pid is not None
+        if entry.status == psutil.CONN_LISTEN and entry.pid is not None and entry.laddr
     }
     pids = {name: listening[port] for name, port in by_port.items() if port in listening}
     return Running({name: f"{host}:{port}" for name, port in by_port.items()}, pids, operator_key)

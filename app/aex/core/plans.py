@@ -156,7 +156,8 @@ def _checked(field: _Field) -> Callable[[str | None], object]:
     """`value` as the parameter's type; its default for None."""
     info = cast(Param, field.field_info)
     required, validate = info.is_required(), _validator(field)
-    plain = info.annotation in {str, str | None} and not info.metadata
+    annotation = cast(object, info.annotation)
+    plain = annotation in (str, str | None) and not info.metadata
 
     def check(value: str | None) -> object:
         if value is None:

@@ -39,7 +39,8 @@ class Wire(BaseModel):
         if not isinstance(data, dict):
             return data
         if data.keys() <= cls._declared and None not in data.values():
-            return data  # written as declared, as nearly every body is
+            # Written as declared, as nearly every body is.
+            return data  # pyright: ignore[reportUnknownVariableType] - JSON before validation
         body: dict[str, object] = {}
         for key, value in data.items():  # pyright: ignore[reportUnknownVariableType] - JSON before validation
             if value is not None and isinstance(key, str):

@@ -146,3 +146,21 @@ async def test_what_is_past_its_time_is_dropped(store: Store, monkeypatch: pytes
         "no text",
     ]
     assert await store.get("things", "not aging") is not None
+
+
+async def test_writes_that_come_together_wait_for_each_other_and_a_lone_one_never_waits(
+    backend: SqliteBackend, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "TOGETHER_SECONDS", 0.2)
+    await asyncio.gather(store.insert("things", "a", {"n": 1}), store.insert("things", "b", {"n": 1}))
+    assert backend.commits == 1
+    first = asyncio.create_task(store.insert("things", "c", {"n": 1}))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.gather(first, store.insert("things", "d", {"n": 1}))
+    assert backend.commits == 2, "a turn later is still together"
+    await store.insert("things", "e", {"n": 1})  # waits for nobody in vain, once
+    for n in range(3):
+        async with asyncio.timeout(0.15):
+            await store.insert("things", f"alone{n}", {"n": 1})
+    assert backend.commits == 6
