@@ -16,7 +16,7 @@ from infra.components.catalog import CATALOG
 from tests.engine import workshop
 from tests.engine.workshop import CHECKOUT, Workshop
 
-pytestmark = [pytest.mark.engine, pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.processes, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     made = workshop.new(tmp_path_factory.mktemp("operator") / "checkout")
     made.set("local", "serviceAuth", "token")
     try:
-        made.up()
+        made.pulumi("up", "--yes", "--skip-preview", seconds=300)
         yield made
     finally:
         made.close()
@@ -40,7 +40,7 @@ def aexctl(place: Workshop, *arguments: str, code: int = 0, typed: str = "") -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=400,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout

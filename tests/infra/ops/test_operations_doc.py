@@ -1,4 +1,4 @@
-"""Every command in docs/operations.md is one: options and services exist, keys are accepted, targets match something."""
+"""Every command in docs/operations.md is one: options and services exist, keys are accepted, targets match."""
 
 from __future__ import annotations
 
