@@ -38,6 +38,8 @@ class Point:
     share: float
     cpu_us: float
     answer_bytes: int
+    foreign: float
+    """Share of all cores that others used meanwhile."""
 
 
 class Filler:
@@ -137,7 +139,9 @@ async def measure(at: Running, scene: Scene, share: float, seconds: float) -> li
         probe.close()
         meter = Meter(at.pids.values())
         load = await drive(url, make, connections=8, seconds=seconds, expected=frozenset({200, 201}))
-        points.append(Point(route, share, meter.stop().services / max(1, len(load.latencies)) * 1e6, len(body)))
+        usage = meter.stop()
+        cost = usage.services / max(1, len(load.latencies)) * 1e6
+        points.append(Point(route, share, cost, len(body), usage.foreign))
     return points
 
 
@@ -185,7 +189,7 @@ async def main(options: argparse.Namespace) -> None:
     for route in dict.fromkeys(point.route for point in points):
         mine = [point for point in points if point.route == route]
         growth, answer = mine[-1].cpu_us / mine[0].cpu_us, mine[-1].answer_bytes / max(1, mine[0].answer_bytes)
-        costs = "  ".join(f"{point.cpu_us:7.0f} us" for point in mine)
+        costs = "  ".join(f"{point.cpu_us:7.0f} us ({point.foreign:.1f})" for point in mine)
         verdict = "flat" if growth <= FLAT else "as its answer" if growth <= answer else "GROWS"
         print(f"{route:40} {costs}  x{growth:.2f}, answer x{answer:.1f}  {verdict}")
     RESULTS.mkdir(exist_ok=True)
