@@ -21,7 +21,7 @@ def test_an_own_engine_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_debians_packages_their_names_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    with pytest.raises(Missing, match=r"needs docker\.io, docker-registry, mmdebstrap"):
+    with pytest.raises(Missing, match=r"needs docker-registry, docker\.io, mmdebstrap"):
         docker.install()
 
 
@@ -35,6 +35,6 @@ def test_what_apt_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess(command, int("install" in command), "", "no such package")
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(Missing, match="(?s)apt-get install .*no such package"):
+    with pytest.raises(Missing, match=r"(?s)apt-get install .*no such package"):
         docker.install()
-    assert ran[1][-3:] == ["docker.io", "docker-registry", "mmdebstrap"]
+    assert ran[1][-3:] == ["docker-registry", "docker.io", "mmdebstrap"]
