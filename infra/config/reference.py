@@ -191,6 +191,8 @@ def _value(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"`[{', '.join(str(each) for each in cast('list[object]', value))}]`"
     return f"`{value.value if isinstance(value, Enum) else value}`"
 
 
