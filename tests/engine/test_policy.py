@@ -13,7 +13,7 @@ from tests.engine.cloud import CloudStack
 from tests.engine.runner import Result
 from tests.engine.standins.launch import launched
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 PACK = ("--policy-pack", "infra/policy")
 PROGRAM = '''\
@@ -125,6 +125,6 @@ def test_a_whole_stack_passes_and_is_judged_as_a_whole_in_its_first_preview(
 ) -> None:
     with launched((cloud,)) as standins:
         whole = CloudStack.new(tmp_path_factory.mktemp("whole") / "project", "staging", standins, (cloud,))
-        result = whole.preview(*PACK, seconds=500)
+        result = whole.preview(*PACK, seconds=800)
     assert judged(result, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
     assert "[mandatory]" not in result.output
