@@ -102,8 +102,8 @@ OWNS = {
     "Pipelines": PIPELINES,
     "Registry": {"ecr.Repository": 1, "ecr.LifecyclePolicy": 1},
     "Scaling": {"appautoscaling.Target": 1, "appautoscaling.Policy": 2},
-    "Secrets": {  # two shared with a next version each, one with a single reader, ten signing keys, the operator's
-        "index.RandomBytes": 16,
+    "Secrets": {  # ten signing keys and the operator's; values of the three shared ones are the stack's, not AWS's
+        "index.RandomBytes": 11,
         "secretsmanager.Secret": 13,
         "secretsmanager.SecretVersion": 13,
     },
