@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.processes, pytest.mark.timeout(600
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     made = workshop.new(tmp_path_factory.mktemp("operator") / "checkout")
     made.set("local", "serviceAuth", "token")
+    made.set("local", "startTimeoutSeconds", 180)
     try:
         made.pulumi("up", "--yes", "--skip-preview", seconds=300)
         yield made
