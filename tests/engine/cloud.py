@@ -105,6 +105,10 @@ class CloudStack(Runner):
         self.write()
         return super().start(*arguments)
 
+    def pulumi(self, *arguments: str, fails: bool = False, seconds: float = PATIENCE_SECONDS) -> str:
+        """Run `pulumi` without keeping what it says: this is how secrets are asked for."""
+        return super().pulumi(*arguments, fails=fails, seconds=seconds)
+
     def watched(self, *arguments: str, fails: bool | None = False, seconds: float = PATIENCE_SECONDS) -> Result:
         """Run `pulumi` and keep what it has said."""
         result = super().watched(*arguments, fails=fails, seconds=seconds)

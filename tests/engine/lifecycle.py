@@ -137,7 +137,7 @@ def no_secret_shows(stack: CloudStack) -> None:
     places = {
         "the state and its history": stack.checkpoint(),
         "outputs, events and logs": "\n".join(stack.said),
-        "the detailed preview": stack.pulumi("preview", "--diff", "--show-sames", "--show-reads"),
+        "the detailed preview": stack.preview("--diff", "--show-sames", "--show-reads").output,
         "the outputs": stack.pulumi("stack", "output", "--json"),
     }
     assert stack.stack in places["the state and its history"]

@@ -40,6 +40,6 @@ def test_errors_and_an_interruption_leave_what_the_next_up_completes(stack: Clou
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_after_a_failure_of_every_single_creation_everything_is_there(stack: CloudStack, standins: Standins):
     assert lifecycle.recovers_from_every_failure(stack, standins.gcp) > 150
