@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from infra.components.image import content_hash
 from infra.config import Settings, load
 from tests.infra.mocks import Answers, Outputs, Resource, Run, declared
 from tests.infra.secrets_in_inputs import SECRET_MARK, made_secret
@@ -143,9 +144,9 @@ def stack(name: str) -> Run:
 
 
 @functools.cache
-def built() -> Run:
-    """Staging with images that are built here."""
-    return run_of(settings_of("staging", image={}))
+def built() -> tuple[Run, str]:
+    """Staging with images that are built here, and the hash of what they were built from at that moment."""
+    return run_of(settings_of("staging", image={})), content_hash("linux/amd64")
 
 
 def containers(definition: Resource) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def test_a_registry_that_refuses_is_told_and_stops_nothing() -> None:
 
 @pytest.mark.parametrize("source", ["prebuilt", "build"])
 def test_both_sources_of_images_mark_what_they_deploy(source: str) -> None:
-    run = stacks.stack("staging") if source == "prebuilt" else stacks.built()
+    run = stacks.stack("staging") if source == "prebuilt" else stacks.built()[0]
     for definition in run.of("aws:ecs/taskDefinition:TaskDefinition"):
         expected = [f"{definition.name}-marks-its-image"] if definition.name in PORTS else []
         assert list(definition.options.hooks.before_create) == expected

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from infra.components.image import content_hash, image_tag
+from infra.components.image import image_tag
 from tests.infra.aws import stacks
 from tests.infra.components.expected import PORTS
 from tests.infra.mocks import StrictError, declared
@@ -39,14 +39,13 @@ def test_3_a_deployment_keeps_the_scaled_count() -> None:
 
 def test_4_an_unchanged_image_deploys_nothing() -> None:
     """Digests only; and no build argument, token or time that differs from run to run."""
-    run = stacks.built()
+    run, content = stacks.built()
     built = {image.name: image.inputs for image in run.of("docker:index/image:Image")}
-    content = content_hash("linux/amd64")
     tags = {name: image["imageName"].rpartition(":")[2] for name, image in built.items()}
     assert tags == {service: image_tag(content, service) for service in PORTS}
     for definition in run.of(DEFINITION):
         name = "aex-identity" if definition.name == "aex-operations" else definition.name
-        assert stacks.containers(definition)["image"] == f"{name}.repoDigest"
+        assert stacks.containers(definition)["image"] == f"{name}.repositoryUrl@{name}.repoDigest"
     for image in built.values():
         assert image["build"]["platform"] == "linux/amd64"
         assert "registry" not in image
