@@ -116,6 +116,8 @@ def running(folder: Path) -> Iterator[Docker]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=30)
             process.kill()
+        # The host's network, which the engine has mounted for its containers, would keep the folder from being removed.
+        subprocess.run(["umount", f"{folder}/exec/netns/default"], capture_output=True, check=False)
 
 
 def install() -> None:
