@@ -26,7 +26,7 @@ _OWNER: Final = re.compile(r"assertion\.repository_owner_id\s*==\s*['\"]\d+['\"]
         place=Place.AWS,
         reason="a subject with a wildcard or without an environment lets other repositories, or any branch, deploy",
         remedy="compare (StringEquals) aud with sts.amazonaws.com, and sub with both forms of one repository's "
-        "environment: repo:OWNER/NAME:environment:E and repo:OWNER@ID/NAME@ID:environment:E",
+        "environments of one stack: repo:OWNER/NAME:environment:E and repo:OWNER@ID/NAME@ID:environment:E",
         checkov=("CKV_AWS_358", "CKV_AWS_393"),
     ),
     "aws:iam/role:Role",
@@ -55,8 +55,10 @@ def _github_problems(statement: Statement) -> Iterator[str]:
             contexts["numbers"].add(by_number["context"])
         else:
             yield f"statement {statement.sid} trusts {subject}"
-    if contexts["names"] != contexts["numbers"] or len(contexts["names"]) > 1:
-        yield f"statement {statement.sid} does not name one environment by names and by numbers"
+    # A stack on both clouds is deployed from either's environment: aws-staging and gcp-staging are one.
+    stacks = {re.sub(r"^environment:(aws|gcp)-", "", context) for context in contexts["names"]}
+    if contexts["names"] != contexts["numbers"] or len(stacks) > 1:
+        yield f"statement {statement.sid} does not name one stack's environments by names and by numbers"
 
 
 @resource_rule(

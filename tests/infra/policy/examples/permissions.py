@@ -183,9 +183,14 @@ EXAMPLES = (
     Example("gcp-no-account-keys", good=[member("roles/run.admin")], bad=[made("gcp:serviceaccount/key:Key")]),
     Example(
         "aws-github-trust",
-        good=[github([NAMES, NUMBERS]), role(Service="ecs-tasks.amazonaws.com")],
+        good=[
+            github([NAMES, NUMBERS]),
+            github([NAMES, NUMBERS, *(each.replace(":aws-", ":gcp-") for each in (NAMES, NUMBERS))]),
+            role(Service="ecs-tasks.amazonaws.com"),
+        ],
         bad=[
             github([NAMES]),
+            github([NAMES, NUMBERS, NAMES.replace(":aws-", ":gcp-")]),
             github([NUMBERS]),
             github([NAMES, NUMBERS], audience=None),
             github([NAMES, NUMBERS], audience="https://github.com/acme"),
