@@ -18,14 +18,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import boto3
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber
-from moto.moto_api._internal import moto_api_backend
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from tests.engine.standins.aws import shims
 
-ACCOUNT = DEFAULT_ACCOUNT_ID
+ACCOUNT = "123456789012"
+"""moto's."""
 REGION = "us-east-1"
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 

@@ -17,7 +17,7 @@ def functions(account: Account) -> Mapping[str, Function]:
         wanted = [{"Name": each["name"], "Values": each["values"]} for each in filters]
         with account.lock:
             found = account.client("ec2").describe_availability_zones(Filters=wanted)["AvailabilityZones"]
-        return {
+        answer: dict[str, Any] = {
             "names": [each["ZoneName"] for each in found],
             "zoneIds": [each["ZoneId"] for each in found],
             "groupNames": sorted({str(each.get("GroupName", account.region)) for each in found}),
@@ -25,6 +25,7 @@ def functions(account: Account) -> Mapping[str, Function]:
             "region": account.region,
             "state": inputs.get("state"),
         }
+        return answer
 
     def caller(_: PlainProperties) -> PlainProperties:
         with account.lock:

@@ -30,7 +30,7 @@ from tests.engine.standins.aws.translate import UntranslatableError, filled, mem
 from tests.engine.standins.checked import CheckedKind
 from tests.engine.standins.world import Thing, World
 
-_GONE = ("NotFound", "NoSuch", "ResourceNotFound", "DoesNotExist", "NonExist")
+_GONE = ("NotFound", "NoSuch", "ResourceNotFound", "DoesNotExist", "Nonexist")
 """Parts of the error codes with which AWS says that something is not there."""
 
 _EVERYWHERE = frozenset({"region", "tagsAll"})

@@ -93,7 +93,8 @@ def _end(backend: EC2ContainerServiceBackend, task: Task) -> None:
         for detail in attachment["details"]:
             if detail["name"] == "networkInterfaceId":
                 ec2.enis.pop(detail["value"], None)
-    for container in task.containers:
+    containers: list[Any] = task.containers
+    for container in containers:
         container.exitCode = ONE_OFF.exit_code
         container.last_status = "STOPPED"
     task.desired_status = "STOPPED"

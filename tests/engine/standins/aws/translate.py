@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -29,7 +29,7 @@ class UntranslatableError(Exception):
 
 def shape_of(client: Any, operation: str) -> StructureShape:
     """What a method of a boto3 client takes."""
-    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
+    model: Any = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
     return model.input_shape
 
 
@@ -62,29 +62,31 @@ def shaped(value: Plain, shape: Shape, names: Names, path: str) -> Any:
     if isinstance(shape, MapShape):
         if not isinstance(value, dict):
             raise UntranslatableError(f"{path} takes an object, not {value!r}")
-        return {key: shaped(item, shape.value, names, path) for key, item in value.items()}
+        each: Any = shape.value
+        return {key: shaped(item, each, names, path) for key, item in value.items()}
     return _scalar(value, shape.type_name)
 
 
 def _structure(value: Mapping[str, Plain], shape: StructureShape, names: Names, path: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    members = _members(shape)
     for key, item in value.items():
         if item is None:
             continue
         member = names.get(key)
-        if member not in shape.members:
-            member = member_for(key, shape.members)
+        if member not in members:
+            member = member_for(key, members)
         if member is None:
-            raise UntranslatableError(f"{path} has no place for {key}; it has {', '.join(shape.members)}")
-        found[member] = shaped(item, shape.members[member], names, f"{path}.{key}")
+            raise UntranslatableError(f"{path} has no place for {key}; it has {', '.join(members)}")
+        found[member] = shaped(item, members[member], names, f"{path}.{key}")
     return found
 
 
 def _list(value: Plain, shape: ListShape, names: Names, path: str) -> list[Any]:
-    member = shape.member
+    member: Any = shape.member
     if isinstance(value, dict) and isinstance(member, StructureShape):
         pair = _pair(member)
-        if pair is not None and not set(value) <= set(member.members):
+        if pair is not None and not set(value) <= set(_members(member)):
             return [{pair[0]: key, pair[1]: item} for key, item in sorted(value.items())]
         value = [value]
     if not isinstance(value, list):
@@ -92,10 +94,15 @@ def _list(value: Plain, shape: ListShape, names: Names, path: str) -> list[Any]:
     return [shaped(item, member, names, path) for item in value]
 
 
+def _members(shape: StructureShape) -> Mapping[str, Shape]:
+    # botocore's cached properties have no type.
+    return dict(cast("Any", shape).members)
+
+
 def _pair(shape: StructureShape) -> tuple[str, str] | None:
     """The members of a list that AWS has in place of a map: tags, dimensions, attributes."""
     for key, value in (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"), ("Name", "Value")):
-        if key in shape.members and value in shape.members:
+        if {key, value} <= set(_members(shape)):
             return key, value
     return None
 

@@ -88,7 +88,7 @@ def _rule(inputs: PlainProperties) -> Mapping[str, Plain]:
     conditions = inputs.get("conditions")
     if not isinstance(conditions, list):
         return inputs
-    named = [
+    named: list[Plain] = [
         {"field": fields[key], f"{key}Config": value}
         for each in conditions
         if isinstance(each, dict)

@@ -63,10 +63,16 @@ def _namespace(kind: AwsKind, _answer: Any, facts: Facts) -> str:
     return str(next(each["Id"] for each in found if each["Name"] == facts["name"]))
 
 
+def _in_front_of(kind: AwsKind, balancer: str) -> str:
+    found = kind.call("get_web_acl_for_resource", ResourceArn=balancer).get("WebACL") or {}
+    return str(found.get("ARN"))
+
+
 def _delete_acl(kind: AwsKind, facts: Facts) -> None:
     named = {"Name": facts["name"], "Scope": facts["scope"], "Id": facts["id"]}
-    used = kind.call("list_resources_for_web_acl", WebACLArn=facts["arn"])["ResourceArns"]
-    if used:
+    balancers = kind.call("describe_load_balancers", "elbv2")["LoadBalancers"]
+    arns = [each["LoadBalancerArn"] for each in balancers]
+    if used := [arn for arn in arns if _in_front_of(kind, arn) == facts["arn"]]:
         raise guards.refused(kind, "WAFAssociatedItemException", f"AWS WAF couldn't delete {facts['name']}: {used}")
     token = kind.call("get_web_acl", **named)["LockToken"]
     kind.call("delete_web_acl", **named, LockToken=token)
