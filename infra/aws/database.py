@@ -89,7 +89,9 @@ class Database(pulumi.ComponentResource):
         ]
         # The cluster's address answers only once an instance is there: whoever takes it, waits for the first. Not for
         # all: while one is being added, the address would be unknown, and a preview would replace what depends on it.
-        self.endpoint = pulumi.Output.all(self.cluster.endpoint, self.instances[0].id).apply(lambda found: str(found[0]))
+        self.endpoint = pulumi.Output.all(self.cluster.endpoint, self.instances[0].id).apply(
+            lambda found: str(found[0])
+        )
         self.master_secret_arn = self.cluster.master_user_secrets.apply(
             lambda secrets: (secrets[0].secret_arn or "") if secrets else ""
         )
