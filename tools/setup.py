@@ -87,7 +87,7 @@ def _stamp(checkout: Checkout, folder: Path) -> str:
 def _sync(checkout: Checkout, program: Path, folder: Path, step: Step) -> None:
     checkout.forget(_stamp(checkout, folder))
     env = environment(UV_PROJECT_ENVIRONMENT=None, VIRTUAL_ENV=None, UV_NO_PROGRESS="1")
-    # Compiled once: where Python may not keep what it compiles, every process would compile a cloud's SDK again, 20 s long.
+    # Compiled once: where Python may not write, every process would compile a cloud's SDK again, for 20 s.
     command = [str(program), "sync", "--locked", "--compile-bytecode", "--python", sys.executable]
     run(command, cwd=folder, env=env, on_line=lambda line: step.progress(line.strip()), remedy=SYNC_REMEDY)
     checkout.complete(_stamp(checkout, folder), _facts(checkout, folder))
