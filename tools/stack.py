@@ -33,6 +33,8 @@ OPERATIONS = {
     "refresh": ["--yes", "--skip-preview"],
     "destroy": ["--yes", "--skip-preview"],
 }
+# Operations on a cloud wait for it, not for this machine's cores, of which the engine makes its default.
+ON_A_CLOUD = ["--parallel", "32"]
 RUNNING = """
 The Agent Exchange runs on this machine: {count} services, deployed by Pulumi from one catalog.
 
@@ -88,7 +90,7 @@ class Stack:
 
     def operate(self, operation: str, rest: list[str]) -> int:
         """Run an operation; the local stack is made when it is first needed, and not asked about."""
-        options: list[str] = []
+        options = ON_A_CLOUD
         if self._name == LOCAL:
             self._prepare()
             if operation == "destroy" and not self._exists():

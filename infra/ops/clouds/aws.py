@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from infra.components.naming import Kind, physical_name
+from infra.config.aws import Database
 from infra.ops.clouds import aws_doctor, aws_operations, aws_status, aws_teardown
 from infra.ops.clouds.answers import items, texts
 from infra.ops.clouds.aws_api import AwsApi
@@ -120,8 +121,22 @@ class Aws:
         return aws_teardown.obstacles(self._place, self._api)
 
     def make_way(self) -> Iterator[str]:
-        """Stops one-off tasks, which hold addresses in the subnets."""
-        return aws_teardown.make_way(self._api, self._cluster, self._place.stack)
+        """Stops one-off tasks, which hold addresses in the subnets; drops what is in a cluster of another stack."""
+        yield from aws_teardown.make_way(self._api, self._cluster, self._place.stack)
+        settings = self._place.settings.aws
+        if settings is not None and settings.database.kind is Database.SHARED:
+            yield self._dropped(settings.database.owner)
+
+    def _dropped(self, owner: str) -> str:
+        """What became of the stack's databases. Those that stay are in nobody's way, so the teardown goes on."""
+        said: list[str] = []
+        try:
+            code = self.operate(["drop"], said.append)
+        except OpsError as error:
+            return f"its users and databases stay in {owner}'s cluster: {error.what}"
+        if code:
+            return f"its users and databases stay in {owner}'s cluster: {said[-1] if said else f'exit code {code}'}"
+        return f"dropped its users and databases in {owner}'s cluster"
 
     def leftovers(self) -> list[Leftover]:
         """What has the stack's tags."""

@@ -28,9 +28,7 @@ def losses(place: Place, api: AwsApi) -> list[Loss]:
     found = [_database(api, each, protect) for each in _of(place, "aws:docdb/cluster:Cluster")]
     if place.settings.aws is not None and place.settings.aws.database.kind.value == "shared":
         owner = place.settings.aws.database.owner
-        found.append(
-            Loss("databases", f"in {owner}'s cluster", "one a service", "stay there until somebody drops them")
-        )
+        found.append(Loss("databases", f"in {owner}'s cluster", "one a service", ""))
     found += at_once(lambda each: _bucket(api, each), _of(place, "aws:s3/bucket:Bucket"))
     repositories = _of(place, "aws:ecr/repository:Repository")
     if repositories:

@@ -248,6 +248,32 @@ def test_a_teardown_stops_one_off_tasks_and_tells_what_waits_from_what_is_left(
     assert bench.runs[-1] == ["pulumi", "destroy", "--yes", "--skip-preview"]
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(0, "dropped its users and databases in staging's cluster"), (1, "stay in staging's cluster: refused")],
+)
+def test_a_teardown_drops_what_the_stack_has_in_the_cluster_of_another(
+    bench: Bench, capsys: Capture, monkeypatch: pytest.MonkeyPatch, code: int, told: str
+) -> None:
+    monkeypatch.setattr("infra.ops.commands.teardown._LAG_SECONDS", 0)
+    bench.config("pr-7", clouds=["aws"], aws__region="us-east-1")
+    bench.own("aws:ecs/cluster:Cluster", "cluster", "aex-cluster-pr-7")
+    bench.outputs["aws"] = {"operations": "arn", "cluster": "aex-cluster-pr-7"}
+    asked: list[list[str]] = []
+
+    def operate(api: Any, definition: str, arguments: list[str], say: Any) -> int:
+        asked.append(list(arguments))
+        say("refused")
+        return code
+
+    monkeypatch.setattr("infra.ops.clouds.aws_operations.operate", operate)
+    ended, out, err = bench.aexctl(capsys, "teardown", "-s", "pr-7", "--confirm", "pr-7")
+    assert ended == 0, (out, err)
+    assert asked == [["drop"]]
+    assert told in out + err
+    assert bench.runs[-1] == ["pulumi", "destroy", "--yes", "--skip-preview"], "what stays is in nobody's way"
+
+
 def test_check_runs_as_the_task_where_its_tags_say(
     bench: Bench, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -232,12 +232,19 @@ class TestDeploy:
 class TestEphemeral:
     NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
+    @pytest.fixture
+    def operator(self, checkout: Path) -> Programs:
+        """The operator's command, which does the teardown."""
+        made = Programs(checkout / ".venv" / "bin", "aexctl")
+        made.answer("aexctl teardown")
+        return made
+
     @pytest.fixture(autouse=True)
-    def _place(self, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _place(self, programs: Programs, operator: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CLOUDS", '["aws"]')
         monkeypatch.setenv("AWS_REGION", "eu-west-1")
         monkeypatch.setenv("PULUMI_SECRETS_PROVIDER", "awskms://alias/aex-state-staging?region=eu-west-1")
-        programs.answer("pulumi (up|destroy|stack select)")
+        programs.answer("pulumi (up|stack select|stack rm)")
 
     def test_it_is_made_with_its_config_and_deployed(self, programs: Programs, checkout: Path) -> None:
         assert ephemeral.main(["up", "--pull-request", "12"]) == 0
@@ -250,9 +257,11 @@ class TestEphemeral:
     def test_the_end_of_one_that_never_was_is_no_error(self, programs: Programs) -> None:
         programs.answer("stack ls", [])
         assert ephemeral.main(["destroy", "--pull-request", "12"]) == 0
-        assert programs.calls("pulumi destroy") == []
+        assert programs.calls("stack rm") == []
 
-    def test_only_stacks_of_pull_requests_whose_time_is_over_are_destroyed(self, programs: Programs) -> None:
+    def test_only_stacks_of_pull_requests_whose_time_is_over_are_destroyed(
+        self, programs: Programs, operator: Programs
+    ) -> None:
         old, new = "2026-11-20T12:00:00.000Z", "2026-11-24T12:00:00.000Z"
         listed = [
             {"name": "pr-1", "lastUpdate": old},
@@ -263,15 +272,18 @@ class TestEphemeral:
         ]
         programs.answer("stack ls", listed)
         assert ephemeral.expire(self.NOW) == 0
-        assert [call.words[-1] for call in programs.calls("pulumi destroy")] == ["pr-1"]
-        assert "--remove" in programs.calls("pulumi destroy")[0].words
+        assert [call.words[-1] for call in operator.calls("teardown")] == ["pr-1"]
+        assert [call.words[-1] for call in programs.calls("stack rm")] == ["pr-1"]
 
-    def test_one_that_resists_does_not_save_the_others_and_fails_the_job(self, programs: Programs) -> None:
+    def test_one_that_resists_does_not_save_the_others_and_fails_the_job(
+        self, programs: Programs, operator: Programs
+    ) -> None:
         old = "2026-11-20T12:00:00.000Z"
         programs.answer("stack ls", [{"name": "pr-1", "lastUpdate": old}, {"name": "pr-2", "lastUpdate": old}])
-        programs.answer("destroy.*pr-1", "error", code=255)
+        operator.answer("teardown.*pr-1", "error", code=1)
         assert ephemeral.expire(self.NOW) == 1
-        assert len(programs.calls("pulumi destroy")) == 2
+        assert len(operator.calls("teardown")) == 2
+        assert [call.words[-1] for call in programs.calls("stack rm")] == ["pr-2"], "a stack that still exists is kept"
 
     def test_what_is_missing_in_the_environment_is_named(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
