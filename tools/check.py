@@ -17,8 +17,9 @@ from tools import stack
 from tools.checkout import Checkout
 from tools.console import duration
 
-# Two workers: the tests that start processes share one (tests/conftest.py), everything else fills the other.
-WORKERS = "2"
+# Two workers, whole files each: what a file's tests share (a deployed stack, a server) is made once. In the order of the
+# files, so that the long ones are not all left to the end.
+WORKERS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 SELECTIONS = {"fast": "not engine and not processes and not deep", "usual": "not deep", "deep": ""}
 
 
@@ -42,7 +43,7 @@ class Outcome:
 def parts(checkout: Checkout, selection: str, pytest: list[str]) -> list[Part]:
     """List the checks, the quick ones first; a test run that names tests is only that."""
     tools = checkout.python.parent
-    tests = [str(checkout.python), "-m", "pytest", "-n", WORKERS, "--dist", "loadgroup", "-m", SELECTIONS[selection]]
+    tests = [str(checkout.python), "-m", "pytest", *WORKERS, "-m", SELECTIONS[selection]]
     run = Part("tests", [*tests, *pytest])
     if pytest:
         return [run]

@@ -16,7 +16,7 @@ from tests.engine.standins.aws.rows.containers import unhealthy
 from tests.engine.standins.aws.shims import ONE_OFF
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("aws-failures")]
+pytestmark = [pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.engine.standins.aws.preparations import bootstrapped, zone
 from tests.engine.standins.aws.shims import ONE_OFF
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("aws-lifecycle")]
+pytestmark = [pytest.mark.timeout(900)]
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 QUERIES = ("errors", "one-request", "refused-callers", "slow-requests", "traffic")

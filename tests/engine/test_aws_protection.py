@@ -13,7 +13,7 @@ from tests.engine.standins.aws.account import Account
 from tests.engine.standins.aws.preparations import bootstrapped, zone
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("aws-protection")]
+pytestmark = [pytest.mark.timeout(900)]
 
 PRODUCTION = {
     "domain": "aex.example.org",

@@ -12,7 +12,7 @@ from tests.engine import lifecycle
 from tests.engine.cloud import PREBUILT, CloudStack
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("gcp-changes")]
+pytestmark = [pytest.mark.timeout(900)]
 
 SERVICE = "gcp:cloudrunv2/service:Service"
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"

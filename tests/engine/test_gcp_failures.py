@@ -11,7 +11,7 @@ from tests.engine.cloud import CloudStack
 from tests.engine.standins.gcp.run import SERVICE
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("gcp-failures")]
+pytestmark = [pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.engine.standins.docker import IMAGE
 from tests.engine.standins.gcp.run import SERVICE
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("gcp-lifecycle")]
+pytestmark = [pytest.mark.timeout(900)]
 
 FIREWALL = "gcp:compute/firewall:Firewall"
 NOT_YET = "Error 403: Permission denied on secret: aex-jwt-secret-pr-1 for Revision service account aex-gateway-pr-1"

@@ -14,7 +14,7 @@ from tests.engine.standins.gcp.run import SERVICE
 from tests.engine.standins.gcp.table import DATABASE, SECRET
 from tests.engine.standins.launch import Standins, launched
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("gcp-protection")]
+pytestmark = [pytest.mark.timeout(900)]
 
 PRODUCTION = {
     "domain": "aex.example.org",

@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.processes,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("local-changes"),
 ]
 
 # Written by hand from the contract of the services, not taken from the catalog: what every service must be told.

@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.processes,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("local-interruptions"),
 ]
 
 SLOW = "import time\ntime.sleep(25)\n"

@@ -6,5 +6,4 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/infra/policy/test_stacks.py" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("aws" if "aws" in item.name else "gcp"))
             item.add_marker(pytest.mark.timeout(600))
