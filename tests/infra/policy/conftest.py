@@ -1,4 +1,4 @@
-"""Tests that declare whole stacks stay on the workers that have declared them already, with more time."""
+"""Tests that declare whole stacks get more time."""
 
 import pytest
 
