@@ -17,8 +17,8 @@ from tools import stack
 from tools.checkout import Checkout
 from tools.console import duration
 
-# Two workers, whole files each: what a file's tests share (a deployed stack, a server) is made once. In the files' order,
-# so that the long ones are not all left to the end.
+# Two workers, whole files each: what the tests of a file share (a deployed stack, a server) is made once. In the order
+# of the files, so that the long ones are not all left to the end.
 WORKERS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 SELECTIONS = {"fast": "not engine and not processes and not deep", "usual": "not deep", "deep": ""}
 
