@@ -57,7 +57,7 @@ def built(
     if len(platforms) == 1 or settings.environment is Environment.BOOTSTRAP:
         yield from ((cloud, chosen.build(settings)) for cloud, chosen in platforms.items())
         return
-    values = SecretValues(CATALOG, settings.secrets)
+    values = SecretValues(CATALOG, settings.secrets, protect=settings.protect)
     for cloud, chosen in platforms.items():
         yield cloud, cast("CloudPlatform", chosen).build(settings, values)
 

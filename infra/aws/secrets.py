@@ -89,7 +89,7 @@ class Secrets(pulumi.ComponentResource):
         """Declare them all, encrypted with `key`; `values` are the stack's, where it is on another cloud, too."""
         super().__init__("agent-exchange:aws:Secrets", "secrets", None, opts)
         self._ctx, self._catalog, self._key = ctx, catalog, key
-        self._values = values or SecretValues(catalog, ctx.settings.secrets)
+        self._values = values or SecretValues(catalog, ctx.settings.secrets, protect=ctx.protect)
         self._shared = {secret.name: self._shared_secret(secret.name, secret.description) for secret in catalog.secrets}
         self._seeds = {signer: self._seed(signer) for signer in (*catalog.names, OPERATOR)}
         self._signing = {signer: self._signing_secret(signer) for signer in catalog.names}

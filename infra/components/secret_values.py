@@ -26,16 +26,24 @@ class SecretValues(pulumi.ComponentResource):
     """Secret -> the text with every version that receivers know (`rotation.py`); a Pulumi secret."""
 
     def __init__(
-        self, catalog: Catalog, current: Mapping[str, int], opts: pulumi.ResourceOptions | None = None
+        self,
+        catalog: Catalog,
+        current: Mapping[str, int],
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        protect: bool = False,
     ) -> None:
-        """Make them; `current` is secret -> version in use, 1 where it is not named."""
+        """Make them; `current` is secret -> version in use, 1 where it is not named, and kept if `protect`.
+
+        Other versions are not protected: a rotation, or taking one back, drops one of them, in production too.
+        """
         super().__init__("agent-exchange:components:SecretValues", "secrets", None, opts)
         in_use: dict[str, pulumi.Output[str]] = {}
         texts: dict[str, pulumi.Output[str]] = {}
         for name in (secret.name for secret in catalog.secrets):
             readers = [each for each in catalog.services if name in secret_variables(each).values()]
             numbers = versions(current.get(name, 1), shared=len(readers) > 1)
-            values = {number: self._value(name, number) for number in numbers}
+            values = {number: self._value(name, number, protect and number == numbers[0]) for number in numbers}
             in_use[name] = values[numbers[0]]
             texts[name] = pulumi.Output.secret(
                 pulumi.Output.all(*values.values()).apply(
@@ -47,9 +55,9 @@ class SecretValues(pulumi.ComponentResource):
         self.in_use, self.written = in_use, texts
         self.register_outputs({})
 
-    def _value(self, name: str, version: int) -> pulumi.Output[str]:
-        # Never protected: a rotation drops the version before the previous one, in production too.
-        made = random.RandomBytes(f"{name}-{version}", length=SECRET_BYTES, opts=pulumi.ResourceOptions(parent=self))
+    def _value(self, name: str, version: int, protect: bool) -> pulumi.Output[str]:
+        options = pulumi.ResourceOptions(parent=self, protect=protect)
+        made = random.RandomBytes(f"{name}-{version}", length=SECRET_BYTES, opts=options)
         return pulumi.Output.secret(pulumi.Output.concat(VALUE_PREFIXES.get(name, ""), made.hex))
 
 

@@ -80,7 +80,7 @@ class Secrets(pulumi.ComponentResource):
         """Declare them all; `values` are the stack's, where it is on another cloud, too."""
         super().__init__("agent-exchange:gcp:Secrets", "secrets", None, opts)
         self._ctx = ctx
-        self._values = values or SecretValues(catalog, ctx.settings.secrets)
+        self._values = values or SecretValues(catalog, ctx.settings.secrets, protect=ctx.protect)
         self._all = {secret.name: self._stack_secret(secret.name, secret.description) for secret in catalog.secrets}
         self.operator_key = self._values.in_use[OPERATOR_KEY.name]
         self.register_outputs({})
