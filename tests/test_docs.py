@@ -37,6 +37,7 @@ OTHERS = {
         "touch",
         "kill",
         "grep",
+        "alias",
     ),
 }
 """Programs of others, which are named only; what they accept is not ours to check."""

@@ -41,6 +41,8 @@ class Bench:
         self.patch.setattr(engine, "read", self._read)
         self.patch.setattr(engine, "run", self._run)
         self.patch.delenv("STACK", raising=False)
+        # As wide as nobody's terminal, so that no line is wrapped.
+        self.patch.setenv("COLUMNS", "200")
 
     def config(self, stack: str, **values: Any) -> None:
         """Write the stack's config; `aws__region` stands for `aws:region`, others are the project's own."""
