@@ -38,7 +38,8 @@ class Containers(Exchange):
         """What the service's container is called."""
         return f"{name}-{self._mark}"
 
-    def _spawn(self, name: str) -> None:
+    def spawn(self, name: str) -> None:
+        """Start a service as a container."""
         # What an image sets by itself is not given; the data is on a disk, so that it can be checked afterwards.
         variables = self.environment(CATALOG.service(name)) | {"SQLITE_PATH": f"/data/{name}.sqlite3"}
         del variables["PATH"]

@@ -190,7 +190,6 @@ def test_an_unknown_service_is_refused_by_the_build(docker: Docker, built: Built
     assert "there is no service 'aex-nobody'; the ten are: gateway" in said
 
 
-@pytest.mark.deep
 def test_ten_containers_trade_are_healthy_and_stop_in_time(docker: Docker, built: Built, tmp_path: Path) -> None:
     exchange = Containers(tmp_path, docker, built.pinned)
     start = time.monotonic()
@@ -217,7 +216,6 @@ def test_ten_containers_trade_are_healthy_and_stop_in_time(docker: Docker, built
     assert_every_invariant_holds(exchange.data)
 
 
-@pytest.mark.deep
 def test_a_stop_during_the_start_is_heard_too(docker: Docker, built: Built) -> None:
     settings = ["--env=ENVIRONMENT=local", "--env=AEX_SERVICE_AUTH=off", "--env=PORT=0"]
     container = docker.run("run", "--detach", *HELD, *settings, built.pinned["aex-telemetry"])
@@ -242,7 +240,6 @@ def heeds_sigterm(status: Path) -> bool:
     return bool(caught and int(caught[1], 16) & 1 << (signal.SIGTERM - 1))
 
 
-@pytest.mark.deep
 def test_the_default_command_serves_the_service_of_the_image(docker: Docker, built: Built) -> None:
     said = docker.run("run", "--rm", *HELD, built.pinned["aex-settlement"], fails=True)
     assert said.startswith("aex-settlement cannot start:"), "without settings it says what is missing"

@@ -12,7 +12,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m aex", description="Agent Exchange services.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     service = commands.add_parser("serve", help="run one service in the foreground")
-    service.add_argument("service", metavar="service", help=f"one of: {', '.join(SERVICES)}")
+    service.add_argument("service", metavar="service", help=f"one of: {', '.join(SERVICES)} (default: AEX_SERVICE)")
     command.add_arguments(commands.add_parser)
     commands.add_parser("database-users", help="make the database's users, one for each service (a one-off task)")
     chosen = parser.parse_args(arguments)

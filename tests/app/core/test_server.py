@@ -90,6 +90,32 @@ async def trust_broker(**environment: str) -> AsyncGenerator[tuple[subprocess.Po
             process.wait()
 
 
+def test_an_image_that_names_its_service_needs_no_argument() -> None:
+    assert "AEX_SERVICE_SEED" in serve("serve", AEX_SERVICE="aex-trust-broker").stderr
+    assert "the following arguments are required: service" in serve("serve").stderr
+
+
+def test_a_stop_is_heard_before_the_imports_are_done() -> None:
+    """Process 1 of a container ignores SIGTERM unless it handles it, and imports take most of a start."""
+    heard = run("-c", STOPPED_IN_THE_IMPORTS)
+    assert heard.returncode == 0, heard.stderr
+
+
+STOPPED_IN_THE_IMPORTS = """
+import os, runpy, signal, sys
+
+class Stopping:
+    def find_spec(self, name, path=None, target=None):
+        if name == "aex.core":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Stopping())
+sys.argv = ["aex", "serve", "trust-broker"]
+runpy.run_module("aex", run_name="__main__")
+"""
+"""The real command, which is told to stop by the first import that takes time."""
+
+
 async def test_it_listens_on_loopback_unless_told_otherwise_and_ends_with_zero_on_sigterm() -> None:
     async with trust_broker() as (process, client):
         assert client.base_url.host == "127.0.0.1" and (await client.get("/ready")).is_success
