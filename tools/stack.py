@@ -34,7 +34,11 @@ OPERATIONS = {
     "destroy": ["--yes", "--skip-preview"],
 }
 # Operations on a cloud wait for it, not for this machine's cores, of which the engine makes its default.
-ON_A_CLOUD = ["--parallel", "32"]
+CLOUD_ENVIRONMENT = {"PULUMI_PARALLEL": os.environ.get("PULUMI_PARALLEL", "32")}
+LOG_IN = """
+Pulumi is not logged in to where the state of {name} is kept.
+  → Log in to the address that stack bootstrap gives as `backend`: `pulumi login <address>` (docs/aws.md, docs/gcp.md);
+    or look without any account: `make preview STACK={name} CLOUD=aws` (or gcp)."""
 RUNNING = """
 The Agent Exchange runs on this machine: {count} services, deployed by Pulumi from one catalog.
 
@@ -55,8 +59,8 @@ def changes(checkout: Checkout, stack: str) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     if stack == LOCAL:
-        found |= LOCAL_ENVIRONMENT | {"PULUMI_BACKEND_URL": f"file://{checkout.state}"}
-    return found
+        return found | LOCAL_ENVIRONMENT | {"PULUMI_BACKEND_URL": f"file://{checkout.state}"}
+    return found | CLOUD_ENVIRONMENT
 
 
 def main() -> int:
@@ -90,7 +94,7 @@ class Stack:
 
     def operate(self, operation: str, rest: list[str]) -> int:
         """Run an operation; the local stack is made when it is first needed, and not asked about."""
-        options = ON_A_CLOUD
+        options: list[str] = []
         if self._name == LOCAL:
             self._prepare()
             if operation == "destroy" and not self._exists():
@@ -99,6 +103,8 @@ class Stack:
             self._select()
             options = OPERATIONS[operation]
         code = self._pulumi([operation, "--stack", self._name, *options, *rest])
+        if code and self._name != LOCAL and self._captured(["pulumi", "whoami", "--non-interactive"]).returncode:
+            print(LOG_IN.format(name=self._name), file=sys.stderr)
         if code == 0 and operation == "up":
             self._tell()
         if code == 0 and operation == "destroy" and self._name == LOCAL:

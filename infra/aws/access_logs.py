@@ -10,7 +10,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.bucket import private_bucket, tls_only
+from infra.aws.bucket import expiring, private_bucket, tls_only
 from infra.aws.context import Context
 from infra.aws.iam import Statement, document
 from infra.components.naming import Kind
@@ -36,22 +36,7 @@ class AccessLogs(pulumi.ComponentResource):
             tags=ctx.tags(),
             parent=self,
         )
-        aws.s3.BucketLifecycleConfiguration(
-            "access-logs",
-            bucket=bucket.bucket,
-            rules=[
-                aws.s3.BucketLifecycleConfigurationRuleArgs(
-                    id="expire",
-                    status="Enabled",
-                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=_DAYS),
-                    abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                        days_after_initiation=7
-                    ),
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        expiring("access-logs", bucket, days=_DAYS, abandoned_days=7, parent=self)
         policy = aws.s3.BucketPolicy(
             "access-logs",
             bucket=bucket.bucket,

@@ -62,6 +62,36 @@ def private_bucket(
     return bucket
 
 
+def expiring(
+    resource: str,
+    bucket: aws.s3.Bucket,
+    *,
+    days: int,
+    abandoned_days: int,
+    versioning: aws.s3.BucketVersioning | None = None,
+    parent: pulumi.Resource,
+) -> None:
+    """Objects go after `days`, with `versioning` old versions too; uploads that nobody ended after `abandoned_days`."""
+    old = aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(noncurrent_days=days)
+    aws.s3.BucketLifecycleConfiguration(
+        resource,
+        bucket=bucket.bucket,
+        rules=[
+            aws.s3.BucketLifecycleConfigurationRuleArgs(
+                id="expire",
+                status="Enabled",
+                filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+                noncurrent_version_expiration=old if versioning else None,
+                abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                    days_after_initiation=abandoned_days
+                ),
+            )
+        ],
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning] if versioning else []),
+    )
+
+
 def tls_only(bucket_arn: pulumi.Input[str]) -> Statement:
     """Refuses whoever comes without TLS."""
     return Statement(
@@ -74,4 +104,4 @@ def tls_only(bucket_arn: pulumi.Input[str]) -> Statement:
     )
 
 
-__all__ = ["private_bucket", "tls_only"]
+__all__ = ["expiring", "private_bucket", "tls_only"]

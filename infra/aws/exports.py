@@ -11,7 +11,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.bucket import private_bucket, tls_only
+from infra.aws.bucket import expiring, private_bucket, tls_only
 from infra.aws.context import Context
 from infra.aws.iam import Statement, document
 from infra.aws.identity import through
@@ -45,25 +45,7 @@ class Exports(pulumi.ComponentResource):
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=child,
         )
-        aws.s3.BucketLifecycleConfiguration(
-            "exports",
-            bucket=bucket.bucket,
-            rules=[
-                aws.s3.BucketLifecycleConfigurationRuleArgs(
-                    id="expire",
-                    status="Enabled",
-                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=_KEPT_DAYS),
-                    noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-                        noncurrent_days=_KEPT_DAYS
-                    ),
-                    abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                        days_after_initiation=1
-                    ),
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
-        )
+        expiring("exports", bucket, days=_KEPT_DAYS, abandoned_days=1, versioning=versioning, parent=self)
         policy = aws.s3.BucketPolicy(
             "exports", bucket=bucket.bucket, policy=document([tls_only(bucket.arn)]), opts=child
         )

@@ -34,6 +34,7 @@ class Registry(pulumi.ComponentResource):
         """Declare the repository."""
         super().__init__("agent-exchange:gcp:Registry", "registry", None, opts)
         name = ctx.name(REPOSITORY, Kind.ARTIFACT_REPOSITORY)
+        built = ctx.settings.image.source is ImageSource.BUILD
         self.repository = gcp.artifactregistry.Repository(
             REPOSITORY,
             repository_id=name,
@@ -41,8 +42,9 @@ class Registry(pulumi.ComponentResource):
             format="DOCKER",
             mode="STANDARD_REPOSITORY",
             description="Images of Agent Exchange",
-            docker_config=gcp.artifactregistry.RepositoryDockerConfigArgs(immutable_tags=False),
-            cleanup_policies=_cleanup_policies() if ctx.settings.image.source is ImageSource.BUILD else [],
+            # A build may push a tag again; what a pipeline has put here under a release's name stays what it is.
+            docker_config=gcp.artifactregistry.RepositoryDockerConfigArgs(immutable_tags=not built),
+            cleanup_policies=_cleanup_policies() if built else [],
             cleanup_policy_dry_run=False,
             vulnerability_scanning_config=gcp.artifactregistry.RepositoryVulnerabilityScanningConfigArgs(
                 enablement_config="INHERITED"

@@ -37,6 +37,9 @@ def environment(stack: str) -> dict[str, str]:
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
+    else:
+        # As make has it: operations on a cloud wait for it, not for this machine's cores.
+        found.setdefault("PULUMI_PARALLEL", "32")
     return found
 
 

@@ -10,9 +10,11 @@ stack consists of: that is the business of the tests.
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -80,10 +82,18 @@ class CloudStack(Runner):
 
     def with_checkouts_code(self) -> None:
         """Throw the copy away again."""
-        copy = self.root / "infra"
-        if not copy.is_symlink():
-            shutil.rmtree(copy)
-            copy.symlink_to(CHECKOUT / "infra")
+        own = self.root / "infra"
+        if not own.is_symlink():
+            shutil.rmtree(own)
+            own.symlink_to(CHECKOUT / "infra")
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Afterwards config and code are as before; what was deployed meanwhile is not taken back."""
+        before = copy.deepcopy(self.config)
+        yield
+        self.config = before
+        self.with_checkouts_code()
 
     # Config.
 

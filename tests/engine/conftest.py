@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.engine import workshop
+from tests.engine.standins.launch import Standins
 from tests.engine.workshop import Workshop
+
+if TYPE_CHECKING:
+    from tests.engine.standins.aws.account import Account
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +34,16 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def account(standins: Standins) -> Account:
+    """The account of the module's stand-ins, as stack bootstrap and the owner of example.org leave it."""
+    from tests.engine.standins.aws.preparations import bootstrapped, zone  # with all of moto, for those who need it
+
+    assert standins.account is not None
+    # Two thirds of an engine's time with so many resources would go into saving the state after each of them.
+    standins.more["PULUMI_SKIP_CHECKPOINTS"] = "true"
+    bootstrapped(standins.account)
+    zone(standins.account, "example.org")
+    return standins.account

@@ -6,7 +6,6 @@ they do for real; what is left in it in the end is what moto lists beyond a fres
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,6 @@ from tests.engine.aws_changes import OTHER, SERVICE, STATEFUL, TABLE
 from tests.engine.cloud import PREBUILT, CloudStack
 from tests.engine.standins.aws import left_behind
 from tests.engine.standins.aws.account import Account
-from tests.engine.standins.aws.preparations import bootstrapped, zone
 from tests.engine.standins.aws.shims import ONE_OFF
 from tests.engine.standins.launch import Standins, launched
 
@@ -32,16 +30,6 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 def standins() -> Iterator[Standins]:
     with launched(("gcp", "aws")) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def account(standins: Standins) -> Account:
-    assert standins.account is not None
-    # Two thirds of an engine's time with so many resources would go into saving the state after each of them.
-    standins.more["PULUMI_SKIP_CHECKPOINTS"] = "true"
-    bootstrapped(standins.account)
-    zone(standins.account, "example.org")
-    return standins.account
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +49,8 @@ def staging(standins: Standins, account: Account, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def stack(staging: CloudStack) -> Iterator[CloudStack]:
     """The live stack, whose config is as before afterwards."""
-    before = copy.deepcopy(staging.config)
-    yield staging
-    staging.config = before
-    staging.with_checkouts_code()
+    with staging.borrowed():
+        yield staging
 
 
 class TestStaging:

@@ -10,7 +10,6 @@ from tests.engine import lifecycle
 from tests.engine.cloud import CloudStack
 from tests.engine.standins.aws import left_behind
 from tests.engine.standins.aws.account import Account
-from tests.engine.standins.aws.preparations import bootstrapped, zone
 from tests.engine.standins.launch import Standins, launched
 
 pytestmark = [pytest.mark.timeout(900)]
@@ -26,16 +25,6 @@ PRODUCTION = {
 def standins() -> Iterator[Standins]:
     with launched(("aws",)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def account(standins: Standins) -> Account:
-    assert standins.account is not None
-    # Two thirds of an engine's time with so many resources would go into saving the state after each of them.
-    standins.more["PULUMI_SKIP_CHECKPOINTS"] = "true"
-    bootstrapped(standins.account)
-    zone(standins.account, "example.org")
-    return standins.account
 
 
 @pytest.fixture(scope="module")

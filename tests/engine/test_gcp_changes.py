@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,10 +51,8 @@ def live(standins: Standins, tmp_path_factory: pytest.TempPathFactory) -> CloudS
 @pytest.fixture
 def stack(live: CloudStack) -> Iterator[CloudStack]:
     """The live stack, whose config is as before afterwards."""
-    before = copy.deepcopy(live.config)
-    yield live
-    live.config = before
-    live.with_checkouts_code()
+    with live.borrowed():
+        yield live
 
 
 Changes = dict[tuple[str, str, str], tuple[str, ...]]

@@ -53,7 +53,7 @@ def test_the_local_stack_needs_no_account_and_no_passphrase() -> None:
 
 @pytest.mark.parametrize("name", ["staging", "production", "local-2"])
 def test_other_stacks_keep_the_users_settings(name: str) -> None:
-    assert set(stack.changes(HERE, name)) == {"PATH", "PULUMI_SKIP_UPDATE_CHECK"}
+    assert set(stack.changes(HERE, name)) == {"PATH", "PULUMI_SKIP_UPDATE_CHECK", "PULUMI_PARALLEL"}
 
 
 def test_only_the_local_stack_is_changed_without_a_question(
@@ -69,8 +69,26 @@ def test_only_the_local_stack_is_changed_without_a_question(
     said = capfd.readouterr().out.splitlines()
     assert said[0] == "up --stack local --yes --skip-preview --suppress-outputs --target x"
     assert [line for line in said if "production" in line] == [
-        f"{operation} --stack production --parallel 32 --target x" for operation in stack.OPERATIONS
+        f"{operation} --stack production --target x" for operation in stack.OPERATIONS
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "logged_in", "told"), [("staging", 1, True), ("staging", 0, False), ("local", 1, False)]
+)
+def test_who_is_not_logged_in_is_told_where_to(
+    checkout: Checkout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    logged_in: int,
+    told: bool,
+) -> None:
+    (checkout.bin / "pulumi").write_text(f'#!/bin/sh\n[ "$1" = whoami ] && exit {logged_in}\nexit 255\n')
+    for step in ("_select", "_prepare"):
+        monkeypatch.setattr(stack.Stack, step, lambda self: None)
+    assert stack.Stack(checkout, name).operate("preview", []) == 255
+    assert ("make preview STACK=staging CLOUD=aws" in capsys.readouterr().err) is told
 
 
 def test_the_environment_can_be_taken_over_by_a_shell(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def _pin(stack: str, digests: Mapping[str, str]) -> None:
 
 
 def _up(stack: str, *options: str) -> int:
-    return engine.run(stack, "up", "--yes", "--skip-preview", "--parallel", "32", "--policy-pack", POLICIES, *options)
+    return engine.run(stack, "up", "--yes", "--skip-preview", "--policy-pack", POLICIES, *options)
 
 
 if __name__ == "__main__":

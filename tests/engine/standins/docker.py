@@ -21,16 +21,10 @@ from tests.engine.standins.traits import Traits, fixed
 from tests.engine.standins.world import World
 
 IMAGE: Final = "docker:index/image:Image"
-TAG: Final = "docker:index/tag:Tag"
-REGISTRY_IMAGE: Final = "docker:index/registryImage:RegistryImage"
 
 DOCKER_TABLE: Final[Mapping[str, Traits]] = {
     # pulumi-docker's own resource: any change is an update, which builds and pushes; a deletion pushes nothing.
     IMAGE: Traits(outputs={"repoDigest": "", "baseImageName": "", "registryServer": ""}, volatile=fixed("repoDigest")),
-    TAG: Traits(replace_on=fixed("sourceImage", "targetImage", "tagTriggers"), outputs={"sourceImageId": ""}),
-    REGISTRY_IMAGE: Traits(
-        id="{sha256}", replace_on=fixed("name", "triggers"), outputs={"sha256Digest": "{sha256}"}
-    ),
 }  # fmt: skip
 
 
@@ -71,40 +65,15 @@ class ImageKind(CheckedKind):
         }
 
 
-class TagKind(CheckedKind):
-    """`docker.Tag`: another name for an image that exists."""
-
-    def make(self, context: Context, inputs: PlainProperties) -> Created:
-        """Tag it."""
-        source = str(inputs["sourceImage"])
-        return Created(f"{source}.{inputs['targetImage']}", {**inputs, "sourceImageId": f"sha256:{_digest(source)}"})
-
-
-class RegistryImageKind(CheckedKind):
-    """`docker.RegistryImage`: push a tag."""
-
-    def make(self, context: Context, inputs: PlainProperties) -> Created:
-        """Push it."""
-        digest = f"sha256:{_digest(json.dumps(inputs, sort_keys=True))}"
-        return Created(f"{inputs['name']}@{digest}", {**inputs, "sha256Digest": digest})
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def docker_provider(world: World, kinds: Iterable[CheckedKind] = ()) -> CheckedProvider:
     """The provider; `kinds` take the place of its own."""
-    own: dict[str, CheckedKind] = {
-        kind.token: kind
-        for kind in (
-            ImageKind(IMAGE, world, DOCKER_TABLE[IMAGE]),
-            TagKind(TAG, world, DOCKER_TABLE[TAG]),
-            RegistryImageKind(REGISTRY_IMAGE, world, DOCKER_TABLE[REGISTRY_IMAGE]),
-        )
-    }
+    own: dict[str, CheckedKind] = {IMAGE: ImageKind(IMAGE, world, DOCKER_TABLE[IMAGE])}
     given = {kind.token: kind for kind in kinds}
     return CheckedProvider("docker", world, DOCKER_TABLE, kinds={**own, **given}.values())
 
 
-__all__ = ["DOCKER_TABLE", "IMAGE", "REGISTRY_IMAGE", "TAG", "DockerWorld", "ImageKind", "docker_provider"]
+__all__ = ["DOCKER_TABLE", "IMAGE", "DockerWorld", "ImageKind", "docker_provider"]

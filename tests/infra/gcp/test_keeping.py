@@ -41,12 +41,13 @@ def test_the_one_switch_protects_what_holds_data_and_nothing_else(name: str, pro
 def test_prebuilt_images_are_never_cleaned_up_since_nobody_here_knows_which_run() -> None:
     repository = stack("production").one(REPOSITORY).inputs
     assert repository["format"] == "DOCKER"
-    assert repository["dockerConfig"]["immutableTags"] is False, "the tag `deployed` moves"
+    assert repository["dockerConfig"]["immutableTags"] is True, "a release stays what was tested"
     assert not repository.get("cleanupPolicies")
 
 
 def test_building_pushes_for_the_only_platform_of_cloud_run_and_keeps_whatever_has_a_tag() -> None:
     run = run_of(settings_of("dev-x", image={"source": "build", "version": "v1.2.3"}), _built)
+    assert run.one(REPOSITORY).inputs["dockerConfig"]["immutableTags"] is False, "a build may push a tag again"
     built = run.of("docker:index/image:Image")
     images = [image for image in built if not image.name.endswith("-release")]
     assert len(images) == 10
