@@ -54,7 +54,6 @@ def test_without_the_confirmation_the_protection_stays(production: CloudStack) -
     assert "set agent-exchange:confirmUnprotected to production as well" in refused.words
 
 
-@pytest.mark.deep
 def test_unprotected_by_an_up_it_goes_completely(production: CloudStack, account: Account) -> None:
     production.config["agent-exchange:confirmUnprotected"] = "production"
     lowered = production.up()
