@@ -23,8 +23,11 @@ from infra.ops.faults import OpsError, UsageFault
 from infra.ops.pipelines import images
 from infra.ops.pipelines.preview import POLICIES
 
-REGISTRIES: Final = ("**aws:ecr/repository:Repository::**", "**gcp:artifactregistry/repository:Repository::**")
-"""URNs of the registries, which images are put into before anything runs them."""
+REGISTRIES: Final = ("**:Platform::*", "**:aws:Encryption**", "**:aws:Registry**", "**:gcp:Registry**")
+"""URNs of the registries and of what they need: images are put there before anything runs them."""
+
+SERVICE: Final = ("**:components:Image**::{}*", "**:aws:Service**::{}*", "**:gcp:Service**::{}*")
+"""URNs of one service: its image, and everything that runs it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def deploy(stack: str, version: str, service: str, save: Path | None, kept: Path
     """Run the engine, once or (for a registry that images are to be put into) twice."""
     if service and service not in CATALOG.names:
         raise UsageFault(f"there is no service {service!r}", f"Take one of {', '.join(sorted(CATALOG.names))}.")
-    targets = [f"--target=**${service}::**", f"--target=**::{service}"] if service else []
+    targets = [f"--target={urn.format(service)}" for urn in SERVICE] if service else []
     if kept is not None:
         code = _up(stack, *(f"--target={urn}" for urn in REGISTRIES))
         if code:
