@@ -46,6 +46,16 @@ class Checkout:
         """The folder of the local stack's Pulumi state."""
         return self.generated / "state"
 
+    @property
+    def backend(self) -> str:
+        """The address of that state for Pulumi.
+
+        `metadata=skip`: the engine replaces the state's file at once, but not the file of attributes that its storage
+        library keeps beside it by default (gocloud.dev/blob/fileblob); killed in between, it leaves that one empty,
+        and every later command fails with "failed to load checkpoint: EOF".
+        """
+        return f"file://{self.state}?metadata=skip"
+
     def is_current(self, step: str, fingerprint: str) -> bool:
         """Tell whether a step was last completed with these inputs."""
         stamp = self._stamp(step)

@@ -59,7 +59,7 @@ def changes(checkout: Checkout, stack: str) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     if stack == LOCAL:
-        return found | LOCAL_ENVIRONMENT | {"PULUMI_BACKEND_URL": f"file://{checkout.state}"}
+        return found | LOCAL_ENVIRONMENT | {"PULUMI_BACKEND_URL": checkout.backend}
     return found | CLOUD_ENVIRONMENT
 
 

@@ -33,7 +33,8 @@ def environment(stack: str) -> dict[str, str]:
     }
     if stack == LOCAL:
         found |= {
-            "PULUMI_BACKEND_URL": f"file://{CHECKOUT / '.aex' / 'state'}",
+            # As make has it; tools/checkout.py says what the query is for.
+            "PULUMI_BACKEND_URL": f"file://{CHECKOUT / '.aex' / 'state'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }

@@ -169,7 +169,7 @@ class Runner:
             "PATH": os.pathsep.join([str(CHECKOUT / ".aex" / "bin"), os.environ["PATH"]]),
             # The copy's `infra` before the one that is installed in the environment.
             "PYTHONPATH": str(self.root),
-            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            "PULUMI_BACKEND_URL": f"file://{self.state}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_HOME": str(self.root / ".aex" / "pulumi-home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -50,6 +50,7 @@ def test_an_interrupted_up_leaves_what_the_next_one_completes(
     survivors = bare.pids()
 
     bare.edit("app/aex/provider_registry/__init__.py", "")
+    assert not [*(bare.root / ".aex" / "state").rglob("*.attrs")], "a kill may leave one empty: nothing would load"
     assert bool(remove_stale(bare.root / ".aex" / "state")) == (number != signal.SIGINT)
     bare.up()
     assert len(bare.listening()) == 10

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.ops import engine
 from tests.tools.programs import program
 from tools import check, setup, stack
 from tools.checkout import Checkout
@@ -46,9 +47,11 @@ def test_setup_needs_nothing_that_it_installs() -> None:
 
 def test_the_local_stack_needs_no_account_and_no_passphrase() -> None:
     found = stack.changes(HERE, "local")
-    assert found["PULUMI_BACKEND_URL"] == "file:///clone/.aex/state"
+    assert found["PULUMI_BACKEND_URL"] == "file:///clone/.aex/state?metadata=skip"
     assert found["PULUMI_CONFIG_PASSPHRASE"] == ""
     assert found["PATH"].startswith("/clone/.aex/bin:")
+    backend = engine.environment("local")["PULUMI_BACKEND_URL"]
+    assert backend == stack.changes(Checkout.here(), "local")["PULUMI_BACKEND_URL"], "the operator's command reads it"
 
 
 @pytest.mark.parametrize("name", ["staging", "production", "local-2"])
@@ -95,7 +98,7 @@ def test_the_environment_can_be_taken_over_by_a_shell(capsys: pytest.CaptureFixt
     stack.Stack(Checkout(Path("/a clone"), Path("/cache")), "local").print_environment()
     script = capsys.readouterr().out + 'printf "%s|%s" "$PULUMI_BACKEND_URL" "$PATH"'
     said = subprocess.run(["sh", "-c", script], env={"PATH": "/bin"}, capture_output=True, text=True, check=True).stdout
-    assert said == "file:///a clone/.aex/state|/a clone/.aex/bin:/bin"
+    assert said == "file:///a clone/.aex/state?metadata=skip|/a clone/.aex/bin:/bin"
 
 
 def test_every_check_is_made_and_tests_come_last() -> None:
