@@ -1,7 +1,7 @@
 """A stack on both clouds at once, with the real engine: part by part, whole, and gone.
 
-What an exchange is while it moves; and, since it has everything, what the targets of the workflows and of the operator's
-page are tried on.
+What an exchange is while it moves; and, since it has everything, what the targets of the workflows and of the
+operator's page are tried on.
 """
 
 from __future__ import annotations
