@@ -91,9 +91,11 @@ class CloudStack(Runner):
     def borrowed(self) -> Iterator[None]:
         """Afterwards config and code are as before; what was deployed meanwhile is not taken back."""
         before = copy.deepcopy(self.config)
-        yield
-        self.config = before
-        self.with_checkouts_code()
+        try:
+            yield
+        finally:
+            self.config = before
+            self.with_checkouts_code()
 
     # Config.
 

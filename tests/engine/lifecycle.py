@@ -11,12 +11,23 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 
+from infra.ops.pipelines.preview import POLICIES
+from infra.policy.model import ResourceRule, StackRule
+from infra.policy.rules import RULES
 from tests.engine.cloud import PATIENCE_SECONDS, CloudStack
 from tests.engine.runner import Result, wait_until
 from tests.engine.standins.world import Entry, Thing, World
 
 Change = tuple[str, str, str]
 """(operation, type, name) of a resource."""
+
+PACK = ("--policy-pack", POLICIES)
+"""What lets the engine judge every resource, and the stack as a whole, by the policy pack."""
+OF_RESOURCES = frozenset(rule.about.id for rule in RULES if isinstance(rule, ResourceRule))
+OF_STACKS = frozenset(rule.about.id for rule in RULES if isinstance(rule, StackRule))
+
+AFTERWARDS = frozenset({"aws-bucket-tls"})
+"""Rules of stacks that only an `up` can judge: a bucket's policy names its ARN, which is not known before."""
 
 _CUSTOM = ("aws:", "gcp:", "random:", "docker:")
 
@@ -39,6 +50,27 @@ def in_step(stack: CloudStack) -> None:
         if str(resource["type"]).startswith(_CUSTOM)
     }
     assert known == set(existing(stack))
+
+
+def is_made(stack: CloudStack) -> None:
+    """A stack that does not exist yet is made in one `up`, which does what the preview has said.
+
+    Every rule of the policy pack is judged, in the `up` on every resource, with everything known.
+    """
+    said = stack.preview(*PACK)
+    assert {op for op, _, _ in said.changes} == {"create"}
+    (before,) = judged(said, "policyAnalyzeStackSummaryEvent")
+    assert before >= OF_STACKS - AFTERWARDS
+    done = stack.up(*PACK)
+    assert done.changes == said.changes
+    assert judged(done, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
+    assert set(judged(done, "policyAnalyzeSummaryEvent")) == {OF_RESOURCES}
+    in_step(stack)
+
+
+def judged(result: Result, event: str) -> list[frozenset[str]]:
+    """For each resource, or for the stack, the rules that were judged and kept."""
+    return [frozenset(each[event]["passed"]) for each in result.events if event in each]
 
 
 def at_rest(stack: CloudStack) -> Result:

@@ -42,7 +42,7 @@ def staging(standins: Standins, account: Account, tmp_path_factory: pytest.TempP
         clouds=("aws",),
         aws={"alarms": {"emails": ["a@example.org"]}},
     )
-    made.up()
+    made.up(*lifecycle.PACK)
     return made
 
 

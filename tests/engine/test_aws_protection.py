@@ -10,10 +10,12 @@ from tests.engine import lifecycle
 from tests.engine.cloud import CloudStack
 from tests.engine.standins.aws import left_behind
 from tests.engine.standins.aws.account import Account
+from tests.engine.standins.aws.shims import ONE_OFF
 from tests.engine.standins.launch import Standins, launched
 
 pytestmark = [pytest.mark.timeout(900)]
 
+CLUSTER = "aws:docdb/cluster:Cluster"
 PRODUCTION = {
     "domain": "aex.example.org",
     "alarms": {"emails": ["oncall@example.org"]},
@@ -34,11 +36,8 @@ def production(standins: Standins, account: Account, tmp_path_factory: pytest.Te
     )
 
 
-def test_one_up_does_what_the_preview_has_said_and_a_second_nothing(production: CloudStack) -> None:
-    said = production.preview().changes
-    assert {op for op, _, _ in said} == {"create"}
-    assert production.up().changes == said
-    lifecycle.in_step(production)
+def test_one_up_does_what_the_preview_said_by_every_rule_and_a_second_nothing(production: CloudStack) -> None:
+    lifecycle.is_made(production)
     lifecycle.at_rest(production)
 
 
@@ -52,6 +51,51 @@ def test_without_the_confirmation_the_protection_stays(production: CloudStack) -
     production.config["agent-exchange:protect"] = "false"
     refused = production.up(fails=True)
     assert "set agent-exchange:confirmUnprotected to production as well" in refused.words
+
+
+@pytest.fixture(scope="module")
+def snapshot(production: CloudStack, account: Account) -> str:
+    """A snapshot of the cluster, made by hand."""
+    (cluster,) = production.standins.aws.things(CLUSTER)
+    account.client("docdb").create_db_cluster_snapshot(
+        DBClusterIdentifier=cluster.id, DBClusterSnapshotIdentifier="before-the-mistake"
+    )
+    return "before-the-mistake"
+
+
+def test_a_snapshot_is_not_put_in_the_place_of_protected_data(production: CloudStack, snapshot: str) -> None:
+    with production.borrowed():
+        production.config.pop("agent-exchange:protect")
+        production.set("aws", database={"restoreFrom": snapshot})
+        refused = production.preview(fails=True)
+        assert "unable to replace resource" in refused.words and "marked for protection" in refused.words
+
+
+def test_restored_from_a_snapshot_it_is_another_cluster_before_the_old_one_goes(
+    production: CloudStack, standins: Standins, account: Account, snapshot: str
+) -> None:
+    """As docs/recovery.md has it: unprotect by an `up`, restore, and the protection is back."""
+    (old,) = standins.aws.things(CLUSTER)
+    users = ONE_OFF.started
+    production.config["agent-exchange:confirmUnprotected"] = "production"
+    production.up()
+    for key in ("protect", "confirmUnprotected"):
+        production.config.pop(f"agent-exchange:{key}")
+    production.set("aws", database={"restoreFrom": snapshot})
+    done = production.up()
+    (new,) = standins.aws.things(CLUSTER)
+    assert new.inputs["snapshotIdentifier"] == snapshot
+    assert new.id != old.id and new.outputs["endpoint"] != old.outputs["endpoint"]
+    order = [entry.operation for entry in standins.aws.log if entry.token == CLUSTER and entry.operation != "read"]
+    assert order[-2:] == ["create", "delete"], "services have an address to go to all the time"
+    assert ONE_OFF.started == users + 1, "users and passwords are made anew"
+    replaced = {name for op, kind, name in done.changes if op == "replace" and kind == CLUSTER}
+    assert replaced == {"cluster"}
+    lifecycle.in_step(production)
+    lifecycle.at_rest(production)
+    lifecycle.refuses_destroy(production, names=["cluster"])
+    production.config["agent-exchange:protect"] = "false"
+    account.client("docdb").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot)
 
 
 def test_unprotected_by_an_up_it_goes_completely(production: CloudStack, account: Account) -> None:

@@ -39,7 +39,7 @@ def stack(standins: Standins, tmp_path_factory: pytest.TempPathFactory) -> Cloud
     # The program asks the machine's Docker engine what has been pushed before: never one that happens to be here.
     made.environment["DOCKER_HOST"] = f"unix://{made.root}/nobody-listens"
     standins.gcp.fail("create", kind=SERVICE, name="aex-identity", error=NOT_YET)
-    made.up()
+    made.up(*lifecycle.PACK)
     return made
 
 

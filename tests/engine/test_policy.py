@@ -7,15 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.policy.model import ResourceRule, StackRule
-from infra.policy.rules import RULES
 from tests.engine.cloud import CloudStack
-from tests.engine.runner import Result
+from tests.engine.lifecycle import OF_RESOURCES, OF_STACKS, PACK, judged
 from tests.engine.standins.launch import launched
 
 pytestmark = pytest.mark.timeout(900)
 
-PACK = ("--policy-pack", "infra/policy")
 PROGRAM = '''\
 """A bucket that may become public, and what the config asks for besides."""
 
@@ -51,8 +48,6 @@ class Exports(pulumi.ComponentResource):
 
 Exports()
 '''
-OF_RESOURCES = frozenset(rule.about.id for rule in RULES if isinstance(rule, ResourceRule))
-OF_STACKS = frozenset(rule.about.id for rule in RULES if isinstance(rule, StackRule))
 BUCKET = ("create", "gcp:storage/bucket:Bucket", "exports")
 
 
@@ -66,11 +61,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudStack]:
         (made.root / "program").mkdir()
         (made.root / "program" / "__main__.py").write_text(PROGRAM)
         yield made
-
-
-def judged(result: Result, event: str) -> list[frozenset[str]]:
-    """For each resource, or for the stack, the rules that were judged and kept."""
-    return [frozenset(each[event]["passed"]) for each in result.events if event in each]
 
 
 def waived(days: int, resource: str = "exports") -> dict[str, list[dict[str, str]]]:
@@ -117,14 +107,3 @@ def test_rules_over_the_whole_stack_are_judged_in_a_preview(stack: CloudStack) -
     said = stack.preview(*PACK, fails=True, seconds=280).words
     stack.config.pop("agent-exchange:secrets")
     assert "gcp-http-redirects" in said and "let the proxy's URL map redirect to HTTPS" in said
-
-
-@pytest.mark.parametrize("cloud", ["gcp", pytest.param("aws", marks=pytest.mark.deep)])
-def test_a_whole_stack_passes_and_is_judged_as_a_whole_in_its_first_preview(
-    cloud: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with launched((cloud,)) as standins:
-        whole = CloudStack.new(tmp_path_factory.mktemp("whole") / "project", "staging", standins, (cloud,))
-        result = whole.preview(*PACK, seconds=800)
-    assert judged(result, "policyAnalyzeStackSummaryEvent") == [OF_STACKS]
-    assert "[mandatory]" not in result.output

@@ -333,6 +333,11 @@ ALLOW = {
 }
 
 
+def secret_of(cluster: Resource) -> str:
+    secrets: Any = cluster.outputs["masterUserSecrets"]
+    return str(secrets[0]["secretArn"])
+
+
 class TestDatabase:
     @pytest.fixture
     def database(self, network: Cloud) -> Cloud:
@@ -367,8 +372,20 @@ class TestDatabase:
         return network
 
     def test_its_password_is_managed_by_aws(self, database: Cloud):
-        secrets: Any = database.made["cluster"][1].outputs["masterUserSecrets"]
-        assert secrets[0]["secretArn"].startswith("arn:aws:secretsmanager:us-east-1:")
+        assert secret_of(database.made["cluster"][1]).startswith("arn:aws:secretsmanager:us-east-1:")
+
+    def test_it_is_restored_from_a_snapshot_that_exists_and_aws_manages_its_password_again(self, database: Cloud):
+        inputs = database.made["cluster"][1].inputs
+        restored = {key: value for key, value in inputs.items() if key != "masterUsername"}
+        restored |= {"clusterIdentifier": "aex-docdb-2", "backupRetentionPeriod": 14, "snapshotIdentifier": "before"}
+        with pytest.raises(ProviderError, match="before"):
+            database.create("aws:docdb/cluster:Cluster", "restored", **restored)
+        client = database.account.client("docdb")
+        client.create_db_cluster_snapshot(DBClusterIdentifier="aex-docdb", DBClusterSnapshotIdentifier="before")
+        database.create("aws:docdb/cluster:Cluster", "restored", **restored)
+        (found,) = client.describe_db_clusters(DBClusterIdentifier="aex-docdb-2")["DBClusters"]
+        assert (found["MasterUsername"], found["BackupRetentionPeriod"]) == ("aexadmin", 14)
+        assert found["MasterUserSecret"]["SecretArn"] != secret_of(database.made["cluster"][1])
 
     def test_it_goes_by_and_by_and_leaves_its_snapshot(self, database: Cloud):
         with pytest.raises(ProviderError, match="deletion protection"):

@@ -1,5 +1,7 @@
 """The database of a stack, of its own or shared, and what it keeps to itself."""
 
+import re
+
 import pytest
 
 from infra.aws.foundation import needed
@@ -28,6 +30,7 @@ def test_a_cluster_can_start_from_a_snapshot() -> None:
     cluster = run.one("aws:docdb/cluster:Cluster").inputs
     assert cluster["snapshotIdentifier"] == "aex-docdb-final-12345678"
     assert "masterUsername" not in cluster
+    assert re.fullmatch("aex-docdb-[0-9a-f]{8}-staging", cluster["clusterIdentifier"]), "beside the one it replaces"
     assert run.one("aws:docdb/clusterInstance:ClusterInstance").inputs["instanceClass"] == "db.r5.large"
 
 

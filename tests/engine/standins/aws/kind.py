@@ -64,7 +64,8 @@ class AwsKind(CheckedKind):
         with self.account.lock:
             if self.row.before_create:
                 self.row.before_create(self, self._facts(inputs, {}, ""))
-            answer = self._apply(self.row.create, inputs, self._facts(inputs, {}, ""))
+            instead = (call for key, call in self.row.instead.items() if inputs.get(key) is not None)
+            answer = self._apply(next(instead, self.row.create), inputs, self._facts(inputs, {}, ""))
             facts = self._facts(inputs, {}, "", answer)
             id = self._text(answer, facts)
             facts["id"] = id

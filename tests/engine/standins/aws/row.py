@@ -58,6 +58,8 @@ class Row:
     """Takes every changed input that no `also` takes. With `whole`, all inputs."""
     whole: bool = False
     also: tuple[Also, ...] = ()
+    instead: Mapping[str, Call] = field(default_factory=dict)
+    """Input -> the call that creates the thing where that input is set."""
     echoed: frozenset[str] = frozenset()
     outputs: Mapping[str, str | Callable[[AwsKind, Any, Facts], Plain]] = field(default_factory=dict)
     """Output -> JMESPath into what was read, or an ARN's template, where its name alone does not say it."""

@@ -2,7 +2,8 @@
 
 * **DocumentDB.** moto's RDS code serves the whole DocumentDB API, but its lists of engines lack `docdb`. They get it,
   with its version, port and (no) preset storage. All rules of clusters, instances, members, snapshots and managed
-  passwords are then moto's.
+  passwords are then moto's. It cannot restore a cluster whose password AWS manages; here it can, and manages none until
+  it is told to.
 * **One-off tasks end.** moto runs no container: a task that was started stays RUNNING, and its network interface stays
   behind for ever. Here a task has stopped, with the exit code that the test ordered (0), by the time that somebody asks
   for it, and its interface is gone. This proves that the task *can be started* as the program asks for (cluster,
@@ -52,6 +53,7 @@ def install() -> None:
         _for_engine(kind, "default_allocated_storage", lambda *_: 0)
     _for_engine(rds.DBCluster, "default_engine_version", lambda *_: _VERSION)
     rds.DBInstance.default_engine_versions[_ENGINE] = _VERSION
+    _let_managed_clusters_be_restored()
     state_manager.set_transition("ecs::task", {"progression": "immediate"})
     _end_tasks()
 
@@ -69,6 +71,17 @@ def _for_engine(kind: Any, name: str, answer: Callable[..., object]) -> None:
         return answer(engine) if engine == _ENGINE else original(engine, *arguments, **named)
 
     setattr(kind, name, staticmethod(asked))
+
+
+def _let_managed_clusters_be_restored() -> None:
+    original = rds.DBCluster.get_cfg
+
+    @functools.wraps(original)
+    def get_cfg(self: rds.DBCluster) -> dict[str, Any]:
+        vars(self).setdefault("_master_user_password", "known to the snapshot only")
+        return original(self) | {"manage_master_user_password": False}
+
+    setattr(rds.DBCluster, original.__name__, get_cfg)
 
 
 def _end_tasks() -> None:

@@ -70,6 +70,20 @@ _CLUSTER = {
     "dbSubnetGroupName": "DBSubnetGroupName",
     "enabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
 }
+# As the provider does it (resourceClusterCreate in terraform-provider-aws): a restore takes less than a creation does,
+# so a modification follows; it is there that AWS takes over the password of the user that the snapshot had.
+_AFTER_RESTORE = (
+    "backupRetentionPeriod",
+    "dbClusterParameterGroupName",
+    "manageMasterUserPassword",
+    "preferredBackupWindow",
+    "preferredMaintenanceWindow",
+)
+_RESTORE = Call(
+    "restore_db_cluster_from_snapshot",
+    {**_CLUSTER, "snapshotIdentifier": "SnapshotIdentifier"},
+    skip=(*_AFTER_RESTORE, "storageEncrypted"),
+)
 _INSTANCE = {
     "identifier": "DBInstanceIdentifier",
     "clusterIdentifier": "DBClusterIdentifier",
@@ -127,6 +141,13 @@ ROWS = {
     "aws:docdb/cluster:Cluster": Row(
         service="docdb",
         create=Call("create_db_cluster", _CLUSTER),
+        instead={"snapshotIdentifier": _RESTORE},
+        also=(
+            Also(
+                ["snapshotIdentifier"],
+                Call("modify_db_cluster", _CLUSTER, only=_AFTER_RESTORE, more={"DBClusterIdentifier": "{id}"}),
+            ),
+        ),
         echoed=fixed("skipFinalSnapshot", "finalSnapshotIdentifier", "applyImmediately"),
         id="DBCluster.DBClusterIdentifier",
         read=("describe_db_clusters", {"DBClusterIdentifier": "{id}"}, "DBClusters[0]"),
