@@ -32,6 +32,7 @@ PROGRAMS = {
     CLIENT: "docker.io",
     "docker-registry": "docker-registry",
     "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
 }
 """Program -> the Debian package that has it."""
 
