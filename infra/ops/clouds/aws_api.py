@@ -65,6 +65,7 @@ class AwsApi:
     def call(self, service: str, operation: str, **arguments: object) -> Json:
         """The answer of `service` to `operation`, in boto3's names. Raises `AwsRefusal` and `Unreachable`."""
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+        from botocore.parsers import ResponseParserError  # pyright: ignore[reportMissingTypeStubs]
 
         try:
             method = cast("Callable[..., Json]", getattr(self._client(service), operation))
@@ -74,6 +75,11 @@ class AwsApi:
             raise _refusal(service, operation, response.get("Error", {})) from None
         except BotoCoreError as error:
             raise Unreachable(f"AWS cannot be asked in {self.region}: {error}", _LOGIN) from None
+        except ResponseParserError:
+            raise Unreachable(
+                f"what answers {service}'s {operation} is not AWS",
+                "Look whether a proxy is in between (HTTPS_PROXY), and what AWS_ENDPOINT_URL says; then try again.",
+            ) from None
 
     def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Json]:
         """What all pages of `operation` have under `key`."""

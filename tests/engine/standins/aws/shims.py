@@ -1,4 +1,4 @@
-"""What moto needs to know in addition, so that it can stand in for the AWS of this project. Two things:
+"""What moto needs to know in addition, so that it can stand in for the AWS of this project:
 
 * **DocumentDB.** moto's RDS code serves the whole DocumentDB API, but its lists of engines lack `docdb`. They get it,
   with its version, port and (no) preset storage. All rules of clusters, instances, members, snapshots and managed
@@ -9,12 +9,15 @@
   for it, and its interface is gone. This proves that the task *can be started* as the program asks for (cluster,
   definition, subnets and groups exist) and that the program understands the answer; nothing about what the task does.
 
+* **No task belongs to a service.** moto starts none for a service, and lists every other task as if it were one.
+
 What moto refuses less than AWS does is not here, but in the kinds (`guards.py`).
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +59,7 @@ def install() -> None:
     _let_managed_clusters_be_restored()
     state_manager.set_transition("ecs::task", {"progression": "immediate"})
     _end_tasks()
+    _keep_one_off_tasks_out_of_services()
 
 
 def _engines(kind: Any, name: str) -> None:
@@ -96,6 +100,17 @@ def _end_tasks() -> None:
         return tasks
 
     setattr(EC2ContainerServiceBackend, original.__name__, run_task)
+
+
+def _keep_one_off_tasks_out_of_services() -> None:
+    original = EC2ContainerServiceBackend.list_tasks
+
+    @functools.wraps(original)
+    def list_tasks(self: EC2ContainerServiceBackend, *arguments: Any, **named: Any) -> list[Task]:
+        asked = inspect.signature(original).bind(self, *arguments, **named)
+        return [] if asked.arguments.get("service_name") else original(self, *arguments, **named)
+
+    setattr(EC2ContainerServiceBackend, original.__name__, list_tasks)
 
 
 def _end(backend: EC2ContainerServiceBackend, task: Task) -> None:
