@@ -1,6 +1,6 @@
 """The account of the store tests at the end of a run: backend x test, what was skipped and why, figures of faults.
 
-A plugin: `tests/conftest.py` makes it known, so that it also works where tests run on several workers.
+A plugin, which `tests/conftest.py` registers.
 """
 
 import re
