@@ -161,6 +161,8 @@ def _check_key(path: str) -> None:
     """A key that a page sets is one that a stack can set; a section may be set as a whole."""
     plain = re.sub(r"\[\d+\]", "", path).replace('["', ".").replace('"]', "")
     known = [PLACEHOLDER.sub("*", key.path).replace("[]", "") for key in keys()]
+    lists = {key.path for key in keys() if key.takes.startswith("list of")}
+    assert path not in lists, f"{path} is a list, which the engine takes by its items only: {path}[0]"
     parts = plain.split(".")
     assert any(
         all(known_part in ("*", part) for known_part, part in zip(key.split("."), parts, strict=False)) for key in known

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from pydantic import ValidationError
 
@@ -14,6 +15,9 @@ from infra.config.report import NAMESPACE, ConfigError, explained
 from infra.config.rules import problems_of
 from infra.config.section import did_you_mean
 from infra.config.settings import KEYS, Settings
+
+_YAML_DATE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) 00:00:00 \+0000 UTC")
+"""What the engine makes of a date that stands in YAML without quotes."""
 
 _CHOOSABLE = [environment.value for environment in Environment if environment is not Environment.BOOTSTRAP]
 
@@ -64,10 +68,20 @@ def _decoded(value: object) -> Tree:
     """Pulumi hands objects and lists over as JSON text; what does not parse is left for the field to refuse."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return cast("Tree", json.loads(value))
+            return _dates_as_written(cast("Tree", json.loads(value)))
         except ValueError:
             return value
-    return cast("Tree", value)
+    return _dates_as_written(cast("Tree", value))
+
+
+def _dates_as_written(value: Tree) -> Tree:
+    """Dates as people write them, `2027-01-31`, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _dates_as_written(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_written(each) for each in value]
+    found = _YAML_DATE.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else value
 
 
 def _text(value: object) -> str | None:
@@ -83,7 +97,7 @@ def _environment(configured: Tree, stack: str) -> Environment:
             raise _refused(
                 stack,
                 f" is missing, and the name {stack!r} does not say what the stack is for: set it to one of "
-                f"{', '.join(_CHOOSABLE)} (`pulumi config set environment ephemeral`)",
+                f"{', '.join(_CHOOSABLE)} (`pulumi config set --stack {stack} environment ephemeral`)",
             )
         return implied
     if named is not None and configured != named.value:

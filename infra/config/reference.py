@@ -33,8 +33,9 @@ _INTRODUCTION: Final = """\
 # Every key of a stack's config
 
 Written by `make reference` from the models in `infra/config` and from `Pulumi.yaml`; not to be edited by hand. Set a
-key with `pulumi config set --path <key> <value>`. A key that is not here is refused, at any depth, before anything is
-created. `<service>` and `<secret>` are names of the catalog. Regions and projects keep the names of the providers:
+key with `pulumi config set --path <key> <value>`, an item of a list by its number (`'policy.waivers[0].rule'`, in
+quotes). A key that is not here is refused, at any depth, before anything is created. `<service>` and `<secret>` are
+names of the catalog. Regions and projects keep the names of the providers:
 `aws:region`, `gcp:project`, `gcp:region`.
 """
 
@@ -133,7 +134,8 @@ def _model_in(annotation: object) -> tuple[type[BaseModel] | None, str]:
 
 
 def _named(annotation: object) -> str:
-    return "secret" if "secret" in repr(annotation).lower() else "service"
+    said = repr(annotation).lower()
+    return next((kind for kind in ("secret", "service") if kind in said), "name")
 
 
 def _words(annotation: object) -> str:

@@ -167,7 +167,7 @@ def _checked(config: Tree, stack: str) -> Settings:
         problems = "\n".join(f"  - {problem}" for problem in error.problems)
         raise UsageFault(
             f"the config of stack {stack} cannot be used (Pulumi.{stack}.yaml):\n{problems}",
-            "Each line says what to set; `pulumi config set --path KEY VALUE` sets it.",
+            f"Each line says what to set; `pulumi config set --stack {stack} --path KEY VALUE` sets it.",
         ) from None
 
 

@@ -1,8 +1,11 @@
 """`aexctl`: the operator's command. Reads what a stack says of itself; changes it only through the engine.
 
-Exit codes, the same for every command: 0 done and nothing to complain about; 1 something is wrong, or was refused; 2
-nothing was tried, because an argument, the config or the answer to a question is wrong; 3 the stack, the cloud or the
-gateway does not answer, or there are no credentials.
+Exit codes, the same for every command:
+
+- 0: done, and nothing to complain about.
+- 1: something is wrong, or was refused.
+- 2: nothing was tried, because an argument, the config or the answer to a question is wrong.
+- 3: the stack, the cloud or the gateway does not answer, or there are no credentials.
 """
 
 from __future__ import annotations

@@ -300,6 +300,22 @@ def test_the_way_to_the_gateway_on_google() -> None:
     assert settings("local", LOCAL).gcp_access is None
 
 
+def test_a_date_without_quotes_in_yaml_is_the_date_that_one_reads() -> None:
+    # What Pulumi 3 hands over for `until: 2027-01-31`.
+    given = "2027-01-31 00:00:00 +0000 UTC"
+    waiver = {"rule": "tags", "resource": "vpc", "reason": "somebody else pays for it", "until": given}
+    found = settings(
+        "staging",
+        {
+            "clouds": ["aws"],
+            "policy": json.dumps({"waivers": [waiver]}),
+            "aws": json.dumps({"restart": {"aex-gateway": given}}),
+        },
+    )
+    assert found.policy.waivers[0].until.isoformat() == "2027-01-31"
+    assert found.aws is not None and found.aws.restart["aex-gateway"] == "2027-01-31"
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("aws:region", "virginia"), ("gcp:region", "us central"), ("gcp:project", "My Project")]
 )

@@ -17,7 +17,7 @@ _COULD_NOT = 2
 
 
 def check(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = False) -> int:
-    """Check every invariant of the data, where it is. 1 when one does not hold."""
+    """Check every invariant of the data, where it is. Exit code 1 if one does not hold."""
     screen, place = Screen(as_json=as_json), place_of(stack)
     code, lines = _operated(screen, one_cloud(place, cloud), ["check"])
     screen.result({"holds": code == 0, "exit": code, "log": lines})

@@ -15,6 +15,22 @@ from infra.ops.screen import Screen, ago, escape, health, short_digest, verdict
 from infra.ops.smoke import smoke
 from infra.ops.stack import Exchange
 
+_STEPS = {
+    "consumer": "a consumer joins",
+    "seller": "a seller joins",
+    "deposit": "the consumer deposits",
+    "provider": "a provider subscribes",
+    "before": "balances and trust are read",
+    "work": "work is published",
+    "bid": "a provider bids",
+    "evaluation": "the bids are ranked",
+    "award": "the contract is awarded",
+    "progress": "progress is reported",
+    "completed": "the contract is completed",
+    "after": "balances and trust are read again",
+}
+"""Steps of the trade (`trade.py`), for people."""
+
 _FINE = frozenset({Health.HEALTHY, Health.DEPLOYING})
 
 
@@ -27,7 +43,7 @@ class _Answer:
 
 
 def doctor(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = False) -> int:
-    """Check everything that a deployment needs, a verdict a line, with the remedy. 1 when something would fail."""
+    """Check all that a deployment needs, a verdict a line, with the remedy. Exit code 1 if something would fail."""
     screen, place = Screen(as_json=as_json), place_of(stack)
     found: dict[str, list[Finding]] = {}
     for each in open_clouds(place, cloud):
@@ -63,7 +79,7 @@ def status(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = Fals
 
 
 def smoke_test(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = False) -> int:
-    """Make one real trade through the gateway, and tidy up after it. 1 when it does not go through."""
+    """Make one real trade through the gateway, and tidy up after it. Exit code 1 if it does not go through."""
     screen, place = Screen(as_json=as_json), place_of(stack)
     results: dict[str, object] = {}
     passed = True
@@ -71,7 +87,9 @@ def smoke_test(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = 
         exchange = Exchange(place.output(each.name, "gatewayUrl"), place.output(each.name, "apiKey"))
         screen.line(f"[bold]{stack} on {each.name}[/]  [dim]{escape(exchange.gateway_url)}[/]")
         with screen.working("trading"):
-            outcome = smoke(exchange, each.headers(), lambda step: screen.line(f"  [green]✓[/] {step}"))
+            outcome = smoke(
+                exchange, each.headers(), lambda step: screen.line(f"  [green]✓[/] {_STEPS.get(step, step)}")
+            )
         if outcome.failure:
             screen.line(f"  [red]✗ {escape(outcome.failure)}[/]")
         if outcome.tidied:

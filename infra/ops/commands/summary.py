@@ -29,7 +29,7 @@ def summary(
     title: Annotated[str | None, typer.Option("--title", help="Heading; default: the stack.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Turn a preview into Markdown for a pull request. 1 when the deployment would fail or break a mandatory rule."""
+    """Turn a preview into Markdown for a pull request. Exit code 1 if it would fail or break a rule."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
     except OSError as error:
