@@ -77,6 +77,7 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
 
     from aex.core import lean, logging
     from aex.core.app import create_app
+    from aex.core.joined import JoinedProtocol
     from aex.store import StoreError, open_store
 
     logging.configure(settings, definition.name)
@@ -93,6 +94,7 @@ async def _run(definition: Definition[Settings], settings: Settings) -> int:
         app,
         host=settings.host,
         port=settings.port,
+        http=JoinedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
