@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +22,8 @@ class Node:
     needs: frozenset[str]
     """URNs that must be done before it starts, its parent among them."""
     parent: str = ""
+    inputs: Mapping[str, object] = field(default_factory=dict[str, object], compare=False)
+    """Properties as the program gave them; what is known only later is a constant UUID of the engine's."""
 
     @property
     def name(self) -> str:
@@ -45,6 +47,7 @@ def graph(preview: Mapping[str, object]) -> list[Node]:
             type=str(state["type"]),
             needs=frozenset({*_texts(state.get("dependencies")), str(state.get("parent", ""))} & known),
             parent=str(state.get("parent", "")),
+            inputs=cast("Mapping[str, object]", state.get("inputs") or {}),
         )
         for state in states
     ]
