@@ -21,7 +21,7 @@ def test_an_own_engine_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_debians_packages_their_names_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    with pytest.raises(Missing, match=r"needs docker-registry, docker\.io, mmdebstrap"):
+    with pytest.raises(Missing, match=r"needs docker-registry, docker\.io, mmdebstrap, skopeo"):
         docker.install()
 
 
@@ -37,4 +37,4 @@ def test_what_apt_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(Missing, match=r"(?s)apt-get install .*no such package"):
         docker.install()
-    assert ran[1][-3:] == ["docker-registry", "docker.io", "mmdebstrap"]
+    assert ran[1][-4:] == ["docker-registry", "docker.io", "mmdebstrap", "skopeo"]
