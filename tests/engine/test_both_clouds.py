@@ -6,9 +6,7 @@ operator's page are tried on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +17,10 @@ from tests.engine.cloud import CloudStack
 from tests.engine.standins.aws import left_behind
 from tests.engine.standins.aws.account import Account
 from tests.engine.standins.launch import Standins, launched
+from tests.targets import PAGE, pattern, targets_in
 
 pytestmark = [pytest.mark.timeout(900)]
 RUNS = ("aws:ecs/service:Service", "gcp:cloudrunv2/service:Service")
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +82,12 @@ def test_one_service_can_be_deployed_alone(stack: CloudStack) -> None:
 
 
 def test_every_target_of_the_operators_page_is_a_part_of_the_stack(stack: CloudStack) -> None:
-    targets = sorted(set(re.findall(r"--target '([^']+)'", PAGE.read_text())))
+    targets = sorted(set(targets_in(PAGE.read_text())))
     urns = [str(resource["urn"]) for resource in stack.resources()]
-    assert targets and [target for target in targets if not any(map(_pattern(target).fullmatch, urns))] == []
+    assert targets and [target for target in targets if not any(map(pattern(target).fullmatch, urns))] == []
     stack.preview(*(f"--target={target}" for target in targets))
 
 
 def test_it_goes_completely(stack: CloudStack, account: Account) -> None:
     lifecycle.destroys(stack)
     assert left_behind(account) == []
-
-
-def _pattern(target: str) -> re.Pattern[str]:
-    """What the engine makes of a target: `**` is anything, `*` anything without a colon."""
-    parts = [re.escape(part).replace(r"\*", "[^:]*") for part in target.split("**")]
-    return re.compile(".*".join(parts))

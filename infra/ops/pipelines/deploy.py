@@ -23,10 +23,10 @@ from infra.ops.faults import OpsError, UsageFault
 from infra.ops.pipelines import images
 from infra.ops.pipelines.preview import POLICIES
 
-REGISTRIES: Final = ("**:Platform::*", "**:aws:Encryption**", "**:aws:Registry**", "**:gcp:Registry**")
-"""URNs of the registries and of what they need: images are put there before anything runs them."""
+REGISTRIES: Final = ("**:Platform::*", "**:Encryption**", "**:Registry**")
+"""URNs of the registries and of what they need, on whatever cloud: images are put there before anything runs them."""
 
-SERVICE: Final = ("**:components:Image**::{}*", "**:aws:Service**::{}*", "**:gcp:Service**::{}*")
+SERVICE: Final = ("**:Image**::{}*", "**:Service**::{}*")
 """URNs of one service: its image, and everything that runs it."""
 
 

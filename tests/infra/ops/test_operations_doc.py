@@ -20,9 +20,9 @@ from infra.ops.main import app
 from tests.infra.aws import stacks as aws
 from tests.infra.gcp import stacks as gcp
 from tests.infra.mocks import Run
+from tests.targets import PAGE, pattern, targets_in
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "operations.md"
 OTHERS = [page for page in sorted((ROOT / "docs").glob("*.md")) if page != PAGE]
 SETTINGS = {"clouds": ["aws", "gcp"], "image": aws.IMAGES}
 
@@ -114,13 +114,13 @@ def test_every_target_matches_resources_of_its_cloud() -> None:
     rows = re.findall(r"^\|[^|]+\| (AWS|Google) \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
     assert len(rows) == 10
     for cloud, cell in rows:
-        for target in re.findall(r"--target '([^']+)'", cell):
-            assert any(_glob(target).fullmatch(urn) for urn in urns[cloud]), target
+        for target in targets_in(cell):
+            assert any(pattern(target).fullmatch(urn) for urn in urns[cloud]), target
 
 
 def test_one_service_is_its_own_and_not_another() -> None:
     (cell,) = re.findall(r"^\| `deploy-ecs.sh[^|]+\| AWS \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
-    targets = [_glob(target) for target in re.findall(r"--target '([^']+)'", cell)]
+    targets = [pattern(target) for target in targets_in(cell)]
     found = [urn for urn in _urns(aws.stack("staging")) if any(target.fullmatch(urn) for target in targets)]
     assert any("ecs/service:Service::aex-gateway" in urn for urn in found)
     assert any("ecs/taskDefinition:TaskDefinition::aex-gateway" in urn for urn in found)
@@ -144,9 +144,3 @@ def _urns(run: Run) -> list[str]:
         return f"{above}${resource.type}" if above else resource.type
 
     return [f"urn:pulumi:staging::agent-exchange::{chain(each.urn)}::{each.name}" for each in run.resources]
-
-
-def _glob(target: str) -> re.Pattern[str]:
-    """As the engine reads it (resource/deploy, UrnTargets.getMatcher): ** is anything, * anything without a colon."""
-    parts = ["[^:]*".join(re.escape(piece) for piece in part.split("*")) for part in target.split("**")]
-    return re.compile(".*".join(parts))
