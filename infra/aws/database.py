@@ -6,7 +6,6 @@ makes a user per service (`database_users.py`); no service ever sees it. Atlas i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -68,7 +67,7 @@ class Database(pulumi.ComponentResource):
         self.instances = [
             aws.docdb.ClusterInstance(
                 f"instance-{number}",
-                identifier=ctx.name(f"{_base(ctx)}-{number}", Kind.DOCDB),
+                identifier=ctx.name(f"{ctx.aws.database.cluster}-{number}", Kind.DOCDB),
                 cluster_identifier=self.cluster.cluster_identifier,
                 engine="docdb",
                 instance_class=ctx.aws.database.instance_class,
@@ -168,13 +167,7 @@ class Database(pulumi.ComponentResource):
 
 def cluster_name(ctx: Context) -> str:
     """The cluster's identifier."""
-    return ctx.name(_base(ctx), Kind.DOCDB)
-
-
-def _base(ctx: Context) -> str:
-    # A cluster from a snapshot has a name of its own: it is there before the one that it takes the place of goes.
-    snapshot = ctx.aws.database.restore_from
-    return f"aex-docdb-{hashlib.sha256(snapshot.encode()).hexdigest()[:8]}" if snapshot else "aex-docdb"
+    return ctx.name(ctx.aws.database.cluster, Kind.DOCDB)
 
 
 __all__ = ["LOGS", "MASTER_USER", "Database", "cluster_name"]

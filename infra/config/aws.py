@@ -7,6 +7,7 @@ production without encryption, is in `settings.py`; defaults per environment are
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 from enum import StrEnum, unique
 from typing import Annotated, Self
@@ -127,6 +128,13 @@ class AwsDatabase(Section):
         if self.restore_from is not None and self.kind is not Database.DOCUMENTDB:
             raise ValueError("restoreFrom needs a cluster of the stack's own: set kind to documentdb, or remove it")
         return self
+
+    @property
+    def cluster(self) -> str:
+        """Base of the cluster's name; one from a snapshot is there before the one that it takes the place of goes."""
+        if self.restore_from is None:
+            return "aex-docdb"
+        return f"aex-docdb-{hashlib.sha256(self.restore_from.encode()).hexdigest()[:8]}"
 
     @property
     def owner(self) -> str:

@@ -72,7 +72,7 @@ def findings(place: Place, api: AwsApi) -> Iterator[Finding]:
         yield _permissions(api, text(identity, "Arn"))
         yield from _quotas(place, api, settings)
         yield from _domain(api, settings)
-        yield from _clashes(place, api)
+        yield from _clashes(place, api, settings)
 
 
 def _zones(api: AwsApi, settings: AwsSettings) -> Iterator[Finding]:
@@ -181,13 +181,13 @@ def _domain(api: AwsApi, settings: AwsSettings) -> Iterator[Finding]:
         yield Finding("domain", Verdict.FAILED, f"Route 53 has no zone {zone} for {settings.domain}", remedy)
 
 
-def _clashes(place: Place, api: AwsApi) -> Iterator[Finding]:
+def _clashes(place: Place, api: AwsApi, settings: AwsSettings) -> Iterator[Finding]:
     """Things with the stack's names that the stack does not own: a deployment would fail on each."""
     questions: list[Callable[[], list[str]]] = [
         lambda: _repositories(place, api),
         lambda: _secrets(place, api),
         lambda: _log_groups(place, api),
-        lambda: _singles(place, api),
+        lambda: _singles(place, api, settings),
     ]
     found = [name for names in at_once(lambda ask: ask(), questions) for name in names]
     if not found:
@@ -227,7 +227,7 @@ def _log_groups(place: Place, api: AwsApi) -> list[str]:
     return [f"log group {name}" for name in sorted({text(each, "logGroupName") for each in found} & wanted)]
 
 
-def _singles(place: Place, api: AwsApi) -> list[str]:
+def _singles(place: Place, api: AwsApi, settings: AwsSettings) -> list[str]:
     found: list[str] = []
     cluster = physical_name("aex-cluster", place.stack, Kind.ECS)
     if not place.known("aws:ecs/cluster:Cluster"):
@@ -239,7 +239,7 @@ def _singles(place: Place, api: AwsApi) -> list[str]:
             text(each, "LoadBalancerName") for each in api.pages("elbv2", "describe_load_balancers", "LoadBalancers")
         ]
         found += [f"load balancer {balancer}"] if balancer in names else []
-    database = physical_name("aex-docdb", place.stack, Kind.DOCDB)
+    database = physical_name(settings.database.cluster, place.stack, Kind.DOCDB)
     if not place.known("aws:docdb/cluster:Cluster"):
         names = [text(each, "DBClusterIdentifier") for each in api.pages("docdb", "describe_db_clusters", "DBClusters")]
         found += [f"DocumentDB cluster {database}"] if database in names else []
