@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import cast
+from typing import Final, cast
 
 from infra.ops.client import Client, ExchangeError, Json
 
@@ -34,6 +34,21 @@ OFFERS = (
 CATEGORY = "legal.contract-review"
 DEPOSIT = "250.00"
 MAX_PRICE = 60.0
+STEPS: Final = {
+    "consumer": "a consumer joins",
+    "seller": "a seller joins",
+    "deposit": "the consumer deposits",
+    "provider": "a provider subscribes",
+    "before": "balances and trust are read",
+    "work": "work is published",
+    "bid": "a provider bids",
+    "evaluation": "the bids are ranked",
+    "award": "the contract is awarded",
+    "progress": "progress is reported",
+    "completed": "the contract is completed",
+    "after": "balances and trust are read again",
+}
+"""Every step that a trade yields, in words."""
 
 
 @dataclass(slots=True)

@@ -14,22 +14,7 @@ from infra.ops.model import Finding, Health, ServiceState, Verdict
 from infra.ops.screen import Screen, ago, escape, health, short_digest, verdict
 from infra.ops.smoke import smoke
 from infra.ops.stack import Exchange
-
-_STEPS = {
-    "consumer": "a consumer joins",
-    "seller": "a seller joins",
-    "deposit": "the consumer deposits",
-    "provider": "a provider subscribes",
-    "before": "balances and trust are read",
-    "work": "work is published",
-    "bid": "a provider bids",
-    "evaluation": "the bids are ranked",
-    "award": "the contract is awarded",
-    "progress": "progress is reported",
-    "completed": "the contract is completed",
-    "after": "balances and trust are read again",
-}
-"""Steps of the trade (`trade.py`), for people."""
+from infra.ops.trade import STEPS
 
 _FINE = frozenset({Health.HEALTHY, Health.DEPLOYING})
 
@@ -87,9 +72,7 @@ def smoke_test(stack: Stack = "local", cloud: OnlyCloud = None, as_json: Json = 
         exchange = Exchange(place.output(each.name, "gatewayUrl"), place.output(each.name, "apiKey"))
         screen.line(f"[bold]{stack} on {each.name}[/]  [dim]{escape(exchange.gateway_url)}[/]")
         with screen.working("trading"):
-            outcome = smoke(
-                exchange, each.headers(), lambda step: screen.line(f"  [green]✓[/] {_STEPS.get(step, step)}")
-            )
+            outcome = smoke(exchange, each.headers(), lambda step: screen.line(f"  [green]✓[/] {STEPS[step]}"))
         if outcome.failure:
             screen.line(f"  [red]✗ {escape(outcome.failure)}[/]")
         if outcome.tidied:
