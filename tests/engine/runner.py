@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tools.checkout import Checkout
+
 CHECKOUT = Path(__file__).parents[2]
 
 Summary = dict[str, int]
@@ -120,7 +122,11 @@ class Runner:
     @property
     def state(self) -> Path:
         """The folder of the file backend."""
-        return self.root / ".aex" / "state"
+        return self._checkout.state
+
+    @property
+    def _checkout(self) -> Checkout:
+        return Checkout(self.root, self.root / "no-cache")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `pulumi` on the stack, in a process group of its own, as a terminal does."""
@@ -169,7 +175,7 @@ class Runner:
             "PATH": os.pathsep.join([str(CHECKOUT / ".aex" / "bin"), os.environ["PATH"]]),
             # The copy's `infra` before the one that is installed in the environment.
             "PYTHONPATH": str(self.root),
-            "PULUMI_BACKEND_URL": f"file://{self.state}?metadata=skip",
+            "PULUMI_BACKEND_URL": self._checkout.backend,
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_HOME": str(self.root / ".aex" / "pulumi-home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.components.protocol import Context, PlainProperties, ProviderError, Resource
-from tests.engine.standins.aws import ROWS, aws_provider, aws_world, left_behind
-from tests.engine.standins.aws.account import ACCOUNT, Account
+from infra.components.protocol import Context, ProviderError, Resource
+from tests.engine.standins.aws import ROWS, left_behind
+from tests.engine.standins.aws.account import ACCOUNT
+from tests.engine.standins.aws.bare import GROUP, SUBNET, TAGS, VPC, Cloud, id_of
 from tests.engine.standins.aws.echoed import ECHOED
-from tests.engine.standins.aws.preparations import bootstrapped, zone
-from tests.engine.standins.aws.shims import ONE_OFF
+from tests.engine.standins.aws.preparations import zone
 from tests.engine.standins.world import Thing
 
 INVENTORY = Path(__file__).parents[2] / "inventory"
-VPC = "aws:ec2/vpc:Vpc"
-SUBNET = "aws:ec2/subnet:Subnet"
-GROUP = "aws:ec2/securityGroup:SecurityGroup"
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})
-TAGS: PlainProperties = {"tags": {"Name": "aex"}}
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -32,73 +27,6 @@ TRUST = json.dumps(
         ],
     }
 )
-
-
-class Cloud:
-    """The provider without an engine: resources by a short name."""
-
-    def __init__(self) -> None:
-        self.account = Account()
-        bootstrapped(self.account)
-        self.world = aws_world()
-        self.provider = aws_provider(self.world, self.account)
-        self.made: dict[str, tuple[str, Resource]] = {}
-
-    def urn(self, token: str, name: str) -> str:
-        return f"urn:pulumi:pr-1::agent-exchange::{token}::{name}"
-
-    def create(self, token: str, name: str, /, **inputs: Any) -> Resource:
-        kind, urn = self.provider.kind(token), self.urn(token, name)
-        failures = list(kind.check(inputs))
-        assert not failures, failures
-        created = kind.create(Context(urn=urn), inputs)
-        resource = Resource(urn, created.id, inputs, created.outputs)
-        self.made[name] = (token, resource)
-        return resource
-
-    def update(self, name: str, /, **inputs: Any) -> Resource:
-        token, old = self.made[name]
-        wanted = {**old.inputs, **inputs}
-        outputs = self.provider.kind(token).update(Context(urn=old.urn), old, wanted)
-        self.made[name] = (token, Resource(old.urn, old.id, wanted, outputs))
-        return self.made[name][1]
-
-    def read(self, name: str) -> PlainProperties | None:
-        token, resource = self.made[name]
-        return self.provider.kind(token).read(Context(urn=resource.urn), resource)
-
-    def delete(self, name: str) -> None:
-        token, resource = self.made[name]
-        # The world's own rule (nothing goes that something refers to) comes first; here it is AWS's that matter.
-        thing = self.world.find(token, resource.id)
-        assert thing is not None
-        kind: Any = self.provider.kind(token)
-        kind.drop(Context(urn=resource.urn), thing)
-        self.world.remove(thing)
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    made = Cloud()
-    try:
-        yield made
-    finally:
-        made.account.close()
-
-
-@pytest.fixture
-def network(cloud: Cloud) -> Cloud:
-    """A VPC with two subnets, a gateway and a group."""
-    vpc = cloud.create(VPC, "vpc", cidrBlock="10.0.0.0/16", enableDnsSupport=True, enableDnsHostnames=True, **TAGS)
-    for name, zone_name, block in (("a", "us-east-1a", "10.0.0.0/20"), ("b", "us-east-1b", "10.0.16.0/20")):
-        cloud.create(SUBNET, name, vpcId=vpc.id, availabilityZone=zone_name, cidrBlock=block, **TAGS)
-    cloud.create("aws:ec2/internetGateway:InternetGateway", "internet", vpcId=vpc.id, **TAGS)
-    cloud.create(GROUP, "group", name="aex", description="a group", vpcId=vpc.id, revokeRulesOnDelete=True, **TAGS)
-    return cloud
-
-
-def id_of(cloud: Cloud, name: str) -> str:
-    return cloud.made[name][1].id
 
 
 def test_every_type_of_every_stack_has_a_row():
@@ -331,98 +259,6 @@ ALLOW = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}],
 }
-
-
-def secret_of(cluster: Resource) -> str:
-    secrets: Any = cluster.outputs["masterUserSecrets"]
-    return str(secrets[0]["secretArn"])
-
-
-class TestDatabase:
-    @pytest.fixture
-    def database(self, network: Cloud) -> Cloud:
-        subnets = [id_of(network, "a"), id_of(network, "b")]
-        network.create(
-            "aws:docdb/subnetGroup:SubnetGroup", "subnets", name="aex", description="d", subnetIds=subnets, **TAGS
-        )
-        network.create(
-            "aws:docdb/cluster:Cluster",
-            "cluster",
-            clusterIdentifier="aex-docdb",
-            engine="docdb",
-            engineVersion="5.0.0",
-            masterUsername="aexadmin",
-            manageMasterUserPassword=True,
-            dbSubnetGroupName="aex",
-            vpcSecurityGroupIds=[id_of(network, "group")],
-            deletionProtection=True,
-            skipFinalSnapshot=False,
-            finalSnapshotIdentifier="aex-docdb-final",
-            **TAGS,
-        )
-        network.create(
-            "aws:docdb/clusterInstance:ClusterInstance",
-            "instance",
-            identifier="aex-docdb-1",
-            clusterIdentifier="aex-docdb",
-            engine="docdb",
-            instanceClass="db.t4g.medium",
-            **TAGS,
-        )
-        return network
-
-    def test_its_password_is_managed_by_aws(self, database: Cloud):
-        assert secret_of(database.made["cluster"][1]).startswith("arn:aws:secretsmanager:us-east-1:")
-
-    def test_it_is_restored_from_a_snapshot_that_exists_and_aws_manages_its_password_again(self, database: Cloud):
-        inputs = database.made["cluster"][1].inputs
-        restored = {key: value for key, value in inputs.items() if key != "masterUsername"}
-        restored |= {"clusterIdentifier": "aex-docdb-2", "backupRetentionPeriod": 14, "snapshotIdentifier": "before"}
-        with pytest.raises(ProviderError, match="before"):
-            database.create("aws:docdb/cluster:Cluster", "restored", **restored)
-        client = database.account.client("docdb")
-        client.create_db_cluster_snapshot(DBClusterIdentifier="aex-docdb", DBClusterSnapshotIdentifier="before")
-        database.create("aws:docdb/cluster:Cluster", "restored", **restored)
-        (found,) = client.describe_db_clusters(DBClusterIdentifier="aex-docdb-2")["DBClusters"]
-        assert (found["MasterUsername"], found["BackupRetentionPeriod"]) == ("aexadmin", 14)
-        assert found["MasterUserSecret"]["SecretArn"] != secret_of(database.made["cluster"][1])
-
-    def test_it_goes_by_and_by_and_leaves_its_snapshot(self, database: Cloud):
-        with pytest.raises(ProviderError, match="deletion protection"):
-            database.delete("cluster")
-        database.update("cluster", deletionProtection=False)
-        with pytest.raises(ProviderError, match="still contains DB instances"):
-            database.delete("cluster")
-        for name in ("subnets", "group"):
-            with pytest.raises(ProviderError):
-                database.delete(name)
-        for name in ("instance", "cluster", "subnets", "group"):
-            database.delete(name)
-        assert [each for each in left_behind(database.account) if each.startswith("docdb")] == [
-            "docdb: aex-docdb-final"
-        ]
-
-
-class TestTasks:
-    def test_a_one_off_task_has_ended_when_asked_by_http(self, network: Cloud):
-        import boto3
-
-        ecs = boto3.Session("a", "b", region_name="us-east-1").client("ecs", endpoint_url=network.account.endpoint)
-        ecs.create_cluster(clusterName="aex")
-        container = {"name": "x", "image": "x", "memory": 512}
-        ecs.register_task_definition(family="f", networkMode="awsvpc", containerDefinitions=[container])
-        places = {"subnets": [id_of(network, "a")], "securityGroups": [id_of(network, "group")]}
-        ONE_OFF.exit_code = 3
-        (task,) = ecs.run_task(
-            cluster="aex",
-            taskDefinition="f",
-            launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": places},
-        )["tasks"]
-        (found,) = ecs.describe_tasks(cluster="aex", tasks=[task["taskArn"]])["tasks"]
-        assert (found["lastStatus"], found["containers"][0]["exitCode"]) == ("STOPPED", 3)
-        assert ONE_OFF.started == 1
-        network.delete("a")
 
 
 class TestNames:
